@@ -40,428 +40,639 @@ export interface InterfaceMap {
       PropertiesChanged: [interfaceName: string, changedProperties: VariantMap, invalidatedProperties: string[]];
     };
   };
+  /** A certificate waiting for a judgement. */
   'org.freedesktop.Telepathy.Authentication.TLSCertificate': {
     methods: {
+      /** The certificate is good enough; the connection goes on. */
       Accept: { in: []; out: [] };
+      /** The certificate is not good enough; the connection fails with the first of these reasons. */
       Reject: { in: [rejections: [number, string, VariantMap][]]; out: [] };
     };
     properties: {
+      /** 0 pending, 1 accepted, 2 rejected. */
       State: { type: number; access: 'read' };
+      /** After a rejection, why: reason, D-Bus error name, details. */
       Rejections: { type: [number, string, VariantMap][]; access: 'read' };
+      /** x509. */
       CertificateType: { type: string; access: 'read' };
+      /** The certificates in DER, the server's own first. */
       CertificateChainData: { type: Buffer[]; access: 'read' };
     };
     signals: {
+      /** The certificate has been accepted. */
       Accepted: [];
+      /** The certificate has been rejected. */
       Rejected: [rejections: [number, string, VariantMap][]];
     };
   };
+  /** Something to do with somebody, open until it is closed. */
   'org.freedesktop.Telepathy.Channel': {
     methods: {
+      /** Closes the channel. */
       Close: { in: []; out: [] };
-      /** Deprecated. */
+      /** The property ChannelType, for old clients. Deprecated. */
       GetChannelType: { in: []; out: [channelType: string] };
-      /** Deprecated. */
+      /** TargetHandleType and TargetHandle, for old clients. Deprecated. */
       GetHandle: { in: []; out: [targetHandleType: number, targetHandle: number] };
-      /** Deprecated. */
+      /** The property Interfaces. Deprecated. */
       GetInterfaces: { in: []; out: [interfaces: string[]] };
     };
     properties: {
+      /** The interface that says what the channel is for. */
       ChannelType: { type: string; access: 'read' };
+      /** Further interfaces of the channel, without ChannelType. */
       Interfaces: { type: string[]; access: 'read' };
+      /** Whom the channel is to, or 0. */
       TargetHandle: { type: number; access: 'read' };
+      /** The identifier of TargetHandle, or empty. */
       TargetID: { type: string; access: 'read' };
+      /** 0 none, 1 contact. */
       TargetHandleType: { type: number; access: 'read' };
+      /** True when the user's side asked for the channel. */
       Requested: { type: boolean; access: 'read' };
+      /** Who began it: the user, the contact, or 0. */
       InitiatorHandle: { type: number; access: 'read' };
+      /** The identifier of InitiatorHandle. */
       InitiatorID: { type: string; access: 'read' };
     };
     signals: {
+      /** The channel is gone, and its object with it. */
       Closed: [];
     };
   };
+  /** Who is typing. */
   'org.freedesktop.Telepathy.Channel.Interface.ChatState': {
     methods: {
+      /** What the user is doing. */
       SetChatState: { in: [state: number]; out: [] };
     };
     properties: {
+      /** State of everyone whose state is known; whoever is not listed is inactive. */
       ChatStates: { type: Map<number, number>; access: 'read' };
     };
     signals: {
+      /** Somebody's state, the user's own included, is another. */
       ChatStateChanged: [contact: number, state: number];
     };
   };
+  /** Channels that can be done away with. */
   'org.freedesktop.Telepathy.Channel.Interface.Destroyable': {
     methods: {
+      /** Closes the channel for good: unread messages are dropped, and it does not come back. */
       Destroy: { in: []; out: [] };
     };
     properties: {};
     signals: {};
   };
+  /** Messages as lists of parts: part 0 is the header, the others are the content. */
   'org.freedesktop.Telepathy.Channel.Interface.Messages': {
     methods: {
+      /** Sends a message and returns its token. */
       SendMessage: { in: [message: VariantMap[], flags: number]; out: [token: string] };
-      /** Deprecated. */
+      /** Contents of some parts of a pending message, by part number, for old clients. Deprecated. */
       GetPendingMessageContent: { in: [messageId: number, parts: number[]]; out: [content: Map<number, Variant>] };
     };
     properties: {
+      /** Content types that can be sent, best first. */
       SupportedContentTypes: { type: string[]; access: 'read' };
+      /** Message types that can be sent: 0 normal, 1 action, 2 notice, 3 auto-reply, 4 delivery report. */
       MessageTypes: { type: number[]; access: 'read' };
+      /** 1 one attachment, 2 several, 0 neither. */
       MessagePartSupportFlags: { type: number; access: 'read' };
+      /** Messages not yet acknowledged, oldest first. */
       PendingMessages: { type: VariantMap[][]; access: 'read' };
+      /** 1 failures are reported, 2 successes, 4 reading, 8 deletion. */
       DeliveryReportingSupport: { type: number; access: 'read' };
     };
     signals: {
+      /** A message has left, by whatever program; the token is empty when there is none. */
       MessageSent: [content: VariantMap[], flags: number, messageToken: string];
+      /** Messages have been acknowledged. */
       PendingMessagesRemoved: [messageIds: number[]];
+      /** A message has come, and has been added to PendingMessages. */
       MessageReceived: [message: VariantMap[]];
     };
   };
+  /** A SASL exchange, answered by whoever knows the password. */
   'org.freedesktop.Telepathy.Channel.Interface.SASLAuthentication': {
     methods: {
+      /** Starts a mechanism without data. */
       StartMechanism: { in: [mechanism: string]; out: [] };
+      /** Starts a mechanism with its first data. */
       StartMechanismWithData: { in: [mechanism: string, initialData: Buffer]; out: [] };
+      /** Answers the last challenge. */
       Respond: { in: [responseData: Buffer]; out: [] };
+      /** The handler is content with the server. */
       AcceptSASL: { in: []; out: [] };
+      /** The handler gives up: 0 the challenge made no sense, 1 the user does not want to. */
       AbortSASL: { in: [reason: number, debugMessage: string]; out: [] };
     };
     properties: {
+      /** Mechanisms that can be started. */
       AvailableMechanisms: { type: string[]; access: 'read' };
+      /** True: StartMechanismWithData can be called. */
       HasInitialData: { type: boolean; access: 'read' };
+      /** True: after a refusal a mechanism can be started anew. */
       CanTryAgain: { type: boolean; access: 'read' };
+      /** How far it is. */
       SASLStatus: { type: number; access: 'read' };
+      /** After a refusal the D-Bus error name, else empty. */
       SASLError: { type: string; access: 'read' };
+      /** More about SASLError, such as server-message (s) and debug-message (s). */
       SASLErrorDetails: { type: VariantMap; access: 'read' };
+      /** Whom to act as, or empty. */
       AuthorizationIdentity: { type: string; access: 'read' };
+      /** The user name that answers should carry. */
       DefaultUsername: { type: string; access: 'read' };
+      /** The realm that answers should carry. */
       DefaultRealm: { type: string; access: 'read' };
+      /** True: the answer may be kept for later. */
       MaySaveResponse: { type: boolean; access: 'read' };
     };
     signals: {
+      /** SASLStatus, SASLError and SASLErrorDetails have new values. */
       SASLStatusChanged: [status: number, reason: string, details: VariantMap];
+      /** The server asks. */
       NewChallenge: [challengeData: Buffer];
     };
   };
+  /** What the channel promises. */
   'org.freedesktop.Telepathy.Channel.Interface.Securable': {
     methods: {};
     properties: {
+      /** True only when nobody but the two ends can read along. */
       Encrypted: { type: boolean; access: 'read' };
+      /** True only when the other end is proved to be who it says it is. */
       Verified: { type: boolean; access: 'read' };
     };
     signals: {};
   };
+  /** The server wants to know who is there; an authentication interface on this channel does the talking. */
   'org.freedesktop.Telepathy.Channel.Type.ServerAuthentication': {
     methods: {};
     properties: {
+      /** The interface of this channel that does it. */
       AuthenticationMethod: { type: string; access: 'read' };
     };
     signals: {};
   };
+  /** The server showed a certificate that somebody has to judge. */
   'org.freedesktop.Telepathy.Channel.Type.ServerTLSConnection': {
     methods: {};
     properties: {
+      /** Path of the certificate object, on the bus name of the connection. */
       ServerCertificate: { type: ObjectPath; access: 'read' };
+      /** The host name the user expects to talk to. */
       Hostname: { type: string; access: 'read' };
+      /** The names, one of which the certificate must have; Hostname among them. */
       ReferenceIdentities: { type: string[]; access: 'read' };
     };
     signals: {};
   };
+  /** A conversation in text. */
   'org.freedesktop.Telepathy.Channel.Type.Text': {
     methods: {
+      /** The user has seen these messages. */
       AcknowledgePendingMessages: { in: [ids: number[]]; out: [] };
-      /** Deprecated. */
+      /** The property MessageTypes, for old clients. Deprecated. */
       GetMessageTypes: { in: []; out: [availableTypes: number[]] };
-      /** Deprecated. */
+      /** Unread messages as identifier, Unix time, sender, type, flags and text; Clear acknowledges them. Deprecated. */
       ListPendingMessages: { in: [clear: boolean]; out: [pendingMessages: [number, number, number, number, number, string][]] };
-      /** Deprecated. */
+      /** Sends text, for old clients. Deprecated. */
       Send: { in: [type: number, text: string]; out: [] };
     };
     properties: {};
     signals: {
-      /** Deprecated. */
+      /** A message came that could not be kept. Deprecated. */
       LostMessage: [];
-      /** Deprecated. */
+      /** A message came, for old clients. Deprecated. */
       Received: [id: number, timestamp: number, sender: number, type: number, flags: number, text: string];
-      /** Deprecated. */
+      /** A message was not delivered, for old clients. Deprecated. */
       SendError: [error: number, timestamp: number, type: number, text: string];
-      /** Deprecated. */
+      /** A message was sent, for old clients. Deprecated. */
       Sent: [timestamp: number, type: number, text: string];
     };
   };
+  /** One account's connection to its server. */
   'org.freedesktop.Telepathy.Connection': {
     methods: {
+      /** Starts to connect and returns at once; StatusChanged tells the rest. */
       Connect: { in: []; out: [] };
+      /** Ends the connection, its channels and this object. */
       Disconnect: { in: []; out: [] };
+      /** The property Interfaces, for old clients. */
       GetInterfaces: { in: []; out: [interfaces: string[]] };
+      /** The name of the protocol. */
       GetProtocol: { in: []; out: [protocol: string] };
-      /** Deprecated. */
+      /** The property SelfHandle, for old clients. Deprecated. */
       GetSelfHandle: { in: []; out: [selfHandle: number] };
+      /** The property Status, for old clients. */
       GetStatus: { in: []; out: [status: number] };
+      /** Does nothing but check: handles live as long as the connection. */
       HoldHandles: { in: [handleType: number, handles: number[]]; out: [] };
+      /** The identifiers of handles, in the same order. */
       InspectHandles: { in: [handleType: number, handles: number[]]; out: [identifiers: string[]] };
-      /** Deprecated. */
+      /** Path, channel type, handle type and handle of every channel. Deprecated. */
       ListChannels: { in: []; out: [channelInfo: [ObjectPath, string, number, number][]] };
+      /** Does nothing but check; see HoldHandles. */
       ReleaseHandles: { in: [handleType: number, handles: number[]]; out: [] };
-      /** Deprecated. */
+      /** Finds or makes a channel, the way it was done before Connection.Interface.Requests. Deprecated. */
       RequestChannel: { in: [type: string, handleType: number, handle: number, suppressHandler: boolean]; out: [objectPath: ObjectPath] };
+      /** The handles of identifiers, in the same order; each is normalised first. */
       RequestHandles: { in: [handleType: number, identifiers: string[]]; out: [handles: number[]] };
+      /** The caller wants updates that cost something to get, named by interface, until RemoveClientInterest or until it leaves the bus. */
       AddClientInterest: { in: [tokens: string[]]; out: [] };
+      /** Takes back one AddClientInterest. */
       RemoveClientInterest: { in: [tokens: string[]]; out: [] };
     };
     properties: {
+      /** Further interfaces of this connection; may grow until it is connected. */
       Interfaces: { type: string[]; access: 'read' };
+      /** The contact that is the user, or 0 before it is known. */
       SelfHandle: { type: number; access: 'read' };
+      /** The identifier of SelfHandle. */
       SelfID: { type: string; access: 'read' };
+      /** 0 connected, 1 connecting, 2 disconnected. */
       Status: { type: number; access: 'read' };
+      /** True: a handle stays valid as long as the connection, and is never given to another identifier. */
       HasImmortalHandles: { type: boolean; access: 'read' };
     };
     signals: {
-      /** Deprecated. */
+      /** SelfHandle has a new value; SelfContactChanged says the same and more. Deprecated. */
       SelfHandleChanged: [selfHandle: number];
+      /** SelfHandle and SelfID have new values. */
       SelfContactChanged: [selfHandle: number, selfId: string];
-      /** Deprecated. */
+      /** A channel has been made, as old clients are told; NewChannels says it to the others. Deprecated. */
       NewChannel: [objectPath: ObjectPath, channelType: string, handleType: number, handle: number, suppressHandler: boolean];
+      /** Why the connection ends: a D-Bus error name, and details such as debug-message (s) and server-message (s). */
       ConnectionError: [error: string, details: VariantMap];
+      /** The new Status, and the reason: 1 when it was asked for. */
       StatusChanged: [status: number, reason: number];
     };
   };
+  /** Contacts by vCard address or URI. */
   'org.freedesktop.Telepathy.Connection.Interface.Addressing1': {
     methods: {
+      /** Handles and attributes of contacts, by addresses of one vCard field; what can be no contact is left out. */
       GetContactsByVCardField: { in: [field: string, addresses: string[], interfaces: string[]]; out: [requested: Map<string, number>, attributes: Map<number, VariantMap>] };
+      /** Handles and attributes of contacts, by URIs; what can be no contact is left out. */
       GetContactsByURI: { in: [uris: string[], interfaces: string[]]; out: [requested: Map<string, number>, attributes: Map<number, VariantMap>] };
     };
     properties: {};
     signals: {};
   };
+  /** The names people see. */
   'org.freedesktop.Telepathy.Connection.Interface.Aliasing': {
     methods: {
+      /** 1: the alias of a contact can be set by the user. */
       GetAliasFlags: { in: []; out: [aliasFlags: number] };
+      /** The aliases of contacts, in the same order; waits for the network where it must. */
       RequestAliases: { in: [contacts: number[]]; out: [aliases: string[]] };
+      /** The aliases of contacts, as they are known now. */
       GetAliases: { in: [contacts: number[]]; out: [aliases: Map<number, string>] };
+      /** Names contacts; the name of oneself is what others see. */
       SetAliases: { in: [aliases: Map<number, string>]; out: [] };
     };
     properties: {};
     signals: {
+      /** Contacts have other aliases. */
       AliasesChanged: [aliases: [number, string][]];
     };
   };
+  /** Pictures of contacts and of oneself. */
   'org.freedesktop.Telepathy.Connection.Interface.Avatars': {
     methods: {
-      /** Deprecated. */
+      /** Some of the limits above, for old clients. Deprecated. */
       GetAvatarRequirements: { in: []; out: [mimeTypes: string[], minWidth: number, minHeight: number, maxWidth: number, maxHeight: number, maxBytes: number] };
-      /** Deprecated. */
+      /** The tokens of contacts, in the same order, for old clients. Deprecated. */
       GetAvatarTokens: { in: [contacts: number[]]; out: [tokens: string[]] };
+      /** The tokens of those contacts of whom they are known. */
       GetKnownAvatarTokens: { in: [contacts: number[]]; out: [tokens: Map<number, string>] };
-      /** Deprecated. */
+      /** One contact's picture, waited for, for old clients. Deprecated. */
       RequestAvatar: { in: [contact: number]; out: [data: Buffer, mimeType: string] };
+      /** Fetches pictures; each comes as AvatarRetrieved. */
       RequestAvatars: { in: [contacts: number[]]; out: [] };
+      /** Sets the user's picture and returns its token. */
       SetAvatar: { in: [avatar: Buffer, mimeType: string]; out: [token: string] };
+      /** Removes the user's picture. */
       ClearAvatar: { in: []; out: [] };
     };
     properties: {
+      /** Image types that can be set, best first. */
       SupportedAvatarMIMETypes: { type: string[]; access: 'read' };
+      /** Least height in pixels, 0 for no limit. */
       MinimumAvatarHeight: { type: number; access: 'read' };
+      /** Least width in pixels, 0 for no limit. */
       MinimumAvatarWidth: { type: number; access: 'read' };
+      /** Best height in pixels, 0 when any is as good. */
       RecommendedAvatarHeight: { type: number; access: 'read' };
+      /** Best width in pixels, 0 when any is as good. */
       RecommendedAvatarWidth: { type: number; access: 'read' };
+      /** Greatest height in pixels, 0 for no limit. */
       MaximumAvatarHeight: { type: number; access: 'read' };
+      /** Greatest width in pixels, 0 for no limit. */
       MaximumAvatarWidth: { type: number; access: 'read' };
+      /** Greatest size in bytes, 0 for no limit. */
       MaximumAvatarBytes: { type: number; access: 'read' };
     };
     signals: {
+      /** A contact's picture has another token. */
       AvatarUpdated: [contact: number, newAvatarToken: string];
+      /** A picture, with its token and type. */
       AvatarRetrieved: [contact: number, token: string, avatar: Buffer, type: string];
     };
   };
+  /** What kind of device a contact is at: pc, phone, handheld, web, bot, console. */
   'org.freedesktop.Telepathy.Connection.Interface.ClientTypes': {
     methods: {
+      /** The kinds known now; contacts of whom nothing is known are left out, and asked. */
       GetClientTypes: { in: [contacts: number[]]; out: [clientTypes: Map<number, string[]>] };
+      /** The kinds of one contact's client, waited for where it must be. */
       RequestClientTypes: { in: [contact: number]; out: [clientTypes: string[]] };
     };
     properties: {};
     signals: {
+      /** A contact is at another kind of client; an empty list when nothing is known any more. */
       ClientTypesUpdated: [contact: number, clientTypes: string[]];
     };
   };
+  /** Contacts from whom nothing is let through. */
   'org.freedesktop.Telepathy.Connection.Interface.ContactBlocking': {
     methods: {
+      /** Blocks contacts. */
       BlockContacts: { in: [contacts: number[], reportAbusive: boolean]; out: [] };
+      /** Lets contacts through again. */
       UnblockContacts: { in: [contacts: number[]]; out: [] };
+      /** Every blocked contact with its identifier; waits for the server's list. */
       RequestBlockedContacts: { in: []; out: [contacts: Map<number, string>] };
     };
     properties: {
+      /** 1 when blocked contacts can be reported as abusive, else 0. */
       ContactBlockingCapabilities: { type: number; access: 'read' };
     };
     signals: {
+      /** Contacts are blocked, or no longer, by whatever program of the user. */
       BlockedContactsChanged: [blockedContacts: Map<number, string>, unblockedContacts: Map<number, string>];
     };
   };
+  /** What channels can be opened with a contact, and what this side can handle. */
   'org.freedesktop.Telepathy.Connection.Interface.ContactCapabilities': {
     methods: {
+      /** What client programs can handle: name, channel classes, capability tokens; each entry replaces what was said under that name. */
       UpdateCapabilities: { in: [handlerCapabilities: [string, VariantMap[], string[]][]]; out: [] };
+      /** Channel classes that can be expected to work with contacts. */
       GetContactCapabilities: { in: [handles: number[]]; out: [contactCapabilities: Map<number, [VariantMap, string[]][]>] };
     };
     properties: {};
     signals: {
+      /** Contacts have other capabilities. */
       ContactCapabilitiesChanged: [caps: Map<number, [VariantMap, string[]][]>];
     };
   };
+  /** The user's own groups of contacts, kept on the server. */
   'org.freedesktop.Telepathy.Connection.Interface.ContactGroups': {
     methods: {
+      /** Puts a contact in exactly these groups. */
       SetContactGroups: { in: [contact: number, groups: string[]]; out: [] };
+      /** Makes exactly these contacts the members of a group. */
       SetGroupMembers: { in: [group: string, members: number[]]; out: [] };
+      /** Puts contacts in a group, which is made when there is none. */
       AddToGroup: { in: [group: string, members: number[]]; out: [] };
+      /** Takes contacts out of a group. */
       RemoveFromGroup: { in: [group: string, members: number[]]; out: [] };
+      /** Takes all contacts out of a group, which then is no more. */
       RemoveGroup: { in: [group: string]; out: [] };
+      /** Moves all contacts of a group to a new one. */
       RenameGroup: { in: [oldName: string, newName: string]; out: [] };
     };
     properties: {
+      /** True where a contact is in one group at most. */
       DisjointGroups: { type: boolean; access: 'read' };
+      /** For whom groups are kept: 0 none, 1 contacts on the list or asked to be, 2 contacts whose presence we get, 3 anyone. */
       GroupStorage: { type: number; access: 'read' };
+      /** The groups there are. */
       Groups: { type: string[]; access: 'read' };
     };
     signals: {
+      /** Contacts are in other groups than before. */
       GroupsChanged: [contact: number[], added: string[], removed: string[]];
+      /** Groups are there that were not; who is in them follows in GroupsChanged. */
       GroupsCreated: [names: string[]];
+      /** A group has another name; GroupsCreated, GroupsRemoved and GroupsChanged follow. */
       GroupRenamed: [oldName: string, newName: string];
+      /** Groups are no more. */
       GroupsRemoved: [names: string[]];
     };
   };
+  /** The vCard of a contact, as fields of name, parameters and values. */
   'org.freedesktop.Telepathy.Connection.Interface.ContactInfo': {
     methods: {
+      /** The vCards known now; contacts of whom it is not known are left out. */
       GetContactInfo: { in: [contacts: number[]]; out: [contactInfo: Map<number, [string, string[], string[]][]>] };
+      /** Fetches vCards again; each comes as ContactInfoChanged. */
       RefreshContactInfo: { in: [contacts: number[]]; out: [] };
+      /** The vCard of one contact, fetched and waited for. */
       RequestContactInfo: { in: [contact: number]; out: [contactInfo: [string, string[], string[]][]] };
+      /** Replaces the user's own vCard. */
       SetContactInfo: { in: [contactInfo: [string, string[], string[]][]]; out: [] };
     };
     properties: {
+      /** 1: the user's own can be set. */
       ContactInfoFlags: { type: number; access: 'read' };
+      /** Fields of the user's own vCard that can be set: name, parameters, flags (1 exactly these parameters, 2 written over by the alias), how many at most. */
       SupportedFields: { type: [string, string[], number, number][]; access: 'read' };
     };
     signals: {
+      /** The vCard of a contact is another, or has become known. */
       ContactInfoChanged: [contact: number, contactInfo: [string, string[], string[]][]];
     };
   };
+  /** The contact list of the server, and whose presence goes to whom. */
   'org.freedesktop.Telepathy.Connection.Interface.ContactList': {
     methods: {
+      /** Attributes of every contact on the list; see GetContactAttributes. */
       GetContactListAttributes: { in: [interfaces: string[], hold: boolean]; out: [attributes: Map<number, VariantMap>] };
+      /** Puts contacts on the list and asks to see their presence. */
       RequestSubscription: { in: [contacts: number[], message: string]; out: [] };
+      /** Lets contacts see our presence, now when they have asked or whenever they will. */
       AuthorizePublication: { in: [contacts: number[]]; out: [] };
+      /** Takes contacts off the list, in both directions. */
       RemoveContacts: { in: [contacts: number[]]; out: [] };
+      /** Stops seeing the presence of contacts, and withdraws what was asked. */
       Unsubscribe: { in: [contacts: number[]]; out: [] };
+      /** Stops contacts from seeing our presence, or declines their request. */
       Unpublish: { in: [contacts: number[]]; out: [] };
+      /** Fetches the list now, when DownloadAtConnection is False. */
       Download: { in: []; out: [] };
     };
     properties: {
+      /** 0 not downloaded, 1 on its way, 2 failed, 3 here. */
       ContactListState: { type: number; access: 'read' };
+      /** True: the server keeps the list. */
       ContactListPersists: { type: boolean; access: 'read' };
+      /** True: subscriptions can be asked for, given, and taken back. */
       CanChangeContactList: { type: boolean; access: 'read' };
+      /** True: the message of RequestSubscription reaches the contact. */
       RequestUsesMessage: { type: boolean; access: 'read' };
+      /** True: the list is fetched when connecting; else only by Download. */
       DownloadAtConnection: { type: boolean; access: 'read' };
     };
     signals: {
+      /** ContactListState has a new value. */
       ContactListStateChanged: [contactListState: number];
+      /** Contacts have other subscriptions (subscribe, publish, what they said), or have left the list; with the identifiers of all of them. */
       ContactsChangedWithID: [changes: Map<number, [number, number, string]>, identifiers: Map<number, string>, removals: Map<number, string>];
-      /** Deprecated. */
+      /** ContactsChangedWithID, for old clients. Deprecated. */
       ContactsChanged: [changes: Map<number, [number, number, string]>, removals: number[]];
     };
   };
+  /** Everything known about contacts in one call. */
   'org.freedesktop.Telepathy.Connection.Interface.Contacts': {
     methods: {
+      /** Attributes of contacts that are known without asking the network: handle → fully qualified name → value. */
       GetContactAttributes: { in: [handles: number[], interfaces: string[], hold: boolean]; out: [attributes: Map<number, VariantMap>] };
+      /** The handle of an identifier, and its attributes. */
       GetContactByID: { in: [identifier: string, interfaces: string[]]; out: [handle: number, attributes: VariantMap] };
     };
     properties: {
+      /** Interfaces whose contact attributes can be asked for. */
       ContactAttributeInterfaces: { type: string[]; access: 'read' };
     };
     signals: {};
   };
+  /** Channels by description: a map of fully qualified properties says what is wanted and what was made. */
   'org.freedesktop.Telepathy.Connection.Interface.Requests': {
     methods: {
+      /** Makes a new channel, or fails. */
       CreateChannel: { in: [request: VariantMap]; out: [channel: ObjectPath, properties: VariantMap] };
+      /** The channel that fits the request, or else a new one. */
       EnsureChannel: { in: [request: VariantMap]; out: [yours: boolean, channel: ObjectPath, properties: VariantMap] };
     };
     properties: {
+      /** Every channel, with its immutable properties. */
       Channels: { type: [ObjectPath, VariantMap][]; access: 'read' };
+      /** What may be asked for: fixed properties, and names of the further ones that may be given. */
       RequestableChannelClasses: { type: [VariantMap, string[]][]; access: 'read' };
     };
     signals: {
+      /** Channels have come into being, with their immutable properties. */
       NewChannels: [channels: [ObjectPath, VariantMap][]];
+      /** A channel is gone. */
       ChannelClosed: [removed: ObjectPath];
     };
   };
+  /** Presence as one status and one message. */
   'org.freedesktop.Telepathy.Connection.Interface.SimplePresence': {
     methods: {
+      /** Sets the user's own presence; before Connect it is the presence to come online with. */
       SetPresence: { in: [status: string, statusMessage: string]; out: [] };
+      /** Presence of contacts, as it is known now. */
       GetPresences: { in: [contacts: number[]]; out: [presence: Map<number, [number, string, string]>] };
     };
     properties: {
+      /** Status name → presence type, may be set by oneself, may carry a message. */
       Statuses: { type: Map<string, [number, boolean, boolean]>; access: 'read' };
+      /** Longest status message in characters, 0 for no limit. */
       MaximumStatusMessageLength: { type: number; access: 'read' };
     };
     signals: {
+      /** Contacts have other presence. */
       PresencesChanged: [presence: Map<number, [number, string, string]>];
     };
   };
+  /** The front door of a connection manager, at /org/freedesktop/Telepathy/ConnectionManager/NAME: says which protocols it speaks and makes connections. */
   'org.freedesktop.Telepathy.ConnectionManager': {
     methods: {
+      /** The parameters one protocol takes: name, flags (1 required, 2 register, 4 has default, 8 secret, 16 D-Bus property), signature, default. */
       GetParameters: { in: [protocol: string]; out: [parameters: [string, number, string, Variant][]] };
+      /** The names of the protocols: the keys of Protocols. */
       ListProtocols: { in: []; out: [protocols: string[]] };
+      /** Makes a connection object, not yet connected, and returns where it is. */
       RequestConnection: { in: [protocol: string, parameters: VariantMap]; out: [busName: string, objectPath: ObjectPath] };
     };
     properties: {
+      /** Protocol name → immutable properties of its Protocol object, with fully qualified keys. */
       Protocols: { type: Map<string, VariantMap>; access: 'read' };
+      /** Further interfaces of this object. */
       Interfaces: { type: string[]; access: 'read' };
     };
     signals: {
+      /** A connection object has been made, by whatever call. */
       NewConnection: [busName: string, objectPath: ObjectPath, protocol: string];
     };
   };
+  /** One protocol of a connection manager, below its path. */
   'org.freedesktop.Telepathy.Protocol': {
     methods: {
+      /** The identifier of the account that the given parameters describe, good for naming it. */
       IdentifyAccount: { in: [parameters: VariantMap]; out: [accountId: string] };
+      /** The identifier as the handle of a connection would show it. */
       NormalizeContact: { in: [contactId: string]; out: [normalizedContactId: string] };
     };
     properties: {
+      /** Further interfaces of this object. */
       Interfaces: { type: string[]; access: 'read' };
+      /** What RequestConnection takes; see GetParameters of the connection manager. */
       Parameters: { type: [string, number, string, Variant][]; access: 'read' };
+      /** Interfaces a connection may have. */
       ConnectionInterfaces: { type: string[]; access: 'read' };
+      /** Channels that may be requested of a connection: fixed properties, and names of the further ones that may be given. */
       RequestableChannelClasses: { type: [VariantMap, string[]][]; access: 'read' };
+      /** The vCard field whose values are identifiers of this protocol, in lower case, or empty. */
       VCardField: { type: string; access: 'read' };
+      /** The name of the protocol for people, in English. */
       EnglishName: { type: string; access: 'read' };
+      /** Name of an icon in the icon theme. */
       Icon: { type: string; access: 'read' };
+      /** Channel types and authentication methods that may have to be handled before the connection is connected. */
       AuthenticationTypes: { type: string[]; access: 'read' };
     };
     signals: {};
   };
+  /** Other ways to write down a contact: vCard fields and URIs, before there is a connection. */
   'org.freedesktop.Telepathy.Protocol.Interface.Addressing': {
     methods: {
+      /** The address of a vCard field in its normal form. */
       NormalizeVCardAddress: { in: [vCardField: string, vCardAddress: string]; out: [normalizedVCardAddress: string] };
+      /** The URI of a contact in its normal form, without any action. */
       NormalizeContactURI: { in: [uri: string]; out: [normalizedUri: string] };
     };
     properties: {
+      /** vCard fields, in lower case, whose values can be turned into contacts. */
       AddressableVCardFields: { type: string[]; access: 'read' };
+      /** Schemes of the URIs that can be turned into contacts. */
       AddressableURISchemes: { type: string[]; access: 'read' };
     };
     signals: {};
   };
+  /** What avatars a connection to this protocol is expected to take. */
   'org.freedesktop.Telepathy.Protocol.Interface.Avatars': {
     methods: {};
     properties: {
+      /** Image types that can be sent, best first. */
       SupportedAvatarMIMETypes: { type: string[]; access: 'read' };
+      /** Least height in pixels, 0 for no limit. */
       MinimumAvatarHeight: { type: number; access: 'read' };
+      /** Least width in pixels, 0 for no limit. */
       MinimumAvatarWidth: { type: number; access: 'read' };
+      /** Best height in pixels, 0 when any is as good. */
       RecommendedAvatarHeight: { type: number; access: 'read' };
+      /** Best width in pixels, 0 when any is as good. */
       RecommendedAvatarWidth: { type: number; access: 'read' };
+      /** Greatest height in pixels, 0 for no limit. */
       MaximumAvatarHeight: { type: number; access: 'read' };
+      /** Greatest width in pixels, 0 for no limit. */
       MaximumAvatarWidth: { type: number; access: 'read' };
+      /** Greatest size in bytes, 0 for no limit. */
       MaximumAvatarBytes: { type: number; access: 'read' };
     };
     signals: {};
   };
+  /** The presence statuses a connection to this protocol may offer. */
   'org.freedesktop.Telepathy.Protocol.Interface.Presence': {
     methods: {};
     properties: {
+      /** Status name → presence type, may be set by oneself, may carry a message. */
       Statuses: { type: Map<string, [number, boolean, boolean]>; access: 'read' };
     };
     signals: {};
