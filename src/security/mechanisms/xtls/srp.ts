@@ -1,8 +1,12 @@
 /** SRP-6a: two people prove to each other that they know the same secret, and nobody learns it. RFC 5054 §2.5–2.6, RFC 2945; XTLS profile §5. */
-import { createDiffieHellman, createHash, createHmac, getDiffieHellman, randomBytes, scrypt } from 'node:crypto';
+import { createHash, createHmac, createPrivateKey, createPublicKey, diffieHellman, getDiffieHellman, randomBytes, scrypt } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
+import forge from 'node-forge';
 import { HushError, InvariantError } from '../../../errors.ts';
 import { fields, sameBytes } from './bytes.ts';
+
+const { asn1 } = forge;
 
 /** A group and a hash. Numbers are big-endian bytes, as long as the prime wherever they are sent or hashed. */
 export interface SrpParameters {
@@ -106,19 +110,37 @@ export class Srp {
     return this.#pad(BigInt(this.#parameters.generator));
   }
 
-  /** base^exponent mod N by OpenSSL's constant-time exponentiation, padded to the bytes of N. */
+  /**
+   * base^exponent mod N, padded to the bytes of N: a Diffie-Hellman agreement with the peer's key `base`, which OpenSSL computes in constant time.
+   * Key objects, since crypto.createDiffieHellman tests the prime anew each time, for 1.5 s.
+   */
   #power(base: Uint8Array, exponent: Uint8Array): Buffer {
-    // The generator has no part in computeSecret; with 2 OpenSSL knows the 3072-bit group by name and does not test its prime for a second.
-    const group = createDiffieHellman(this.#parameters.prime, 2);
-    group.setPrivateKey(exponent);
     try {
-      const power = group.computeSecret(base);
+      const power = diffieHellman({ publicKey: this.#publicKey(base), privateKey: this.#privateKey(exponent) });
       // Node pads it today; a shorter one would change every hash over it.
       return Buffer.concat([Buffer.alloc(this.#size - power.length), power]);
     } catch (cause) {
       // 0, 1 and N − 1 are refused: no honest run comes to them.
       throw new HushError('authentication-failed', 'the exchanged values are degenerate', { cause });
     }
+  }
+
+  /** SubjectPublicKeyInfo of PKCS #3 dhKeyAgreement. */
+  #publicKey(value: Uint8Array): KeyObject {
+    const key = der(integer(value)).toString('latin1');
+    return createPublicKey({ key: der(sequence(this.#algorithm(), asn1.create(asn1.Class.UNIVERSAL, asn1.Type.BITSTRING, false, `\0${key}`))), format: 'der', type: 'spki' });
+  }
+
+  /** PKCS #8 PrivateKeyInfo. */
+  #privateKey(value: Uint8Array): KeyObject {
+    const key = der(integer(value)).toString('latin1');
+    const version = integer(Uint8Array.of(0));
+    return createPrivateKey({ key: der(sequence(version, this.#algorithm(), asn1.create(asn1.Class.UNIVERSAL, asn1.Type.OCTETSTRING, false, key))), format: 'der', type: 'pkcs8' });
+  }
+
+  #algorithm(): forge.asn1.Asn1 {
+    const id = asn1.create(asn1.Class.UNIVERSAL, asn1.Type.OID, false, asn1.oidToDer('1.2.840.113549.1.3.1').getBytes());
+    return sequence(id, sequence(integer(this.#parameters.prime), integer(Uint8Array.of(this.#parameters.generator))));
   }
 
   #hash(...parts: readonly Uint8Array[]): Buffer {
@@ -164,6 +186,22 @@ function proof(key: Uint8Array, label: string, bytes: Uint8Array): Buffer {
 
 function transcriptBytes({ channelBinding, bindingHash, starter, answerer, salt, A, B }: Transcript): Buffer {
   return fields([channelBinding, bindingHash, starter, answerer, salt, A, B]);
+}
+
+function sequence(...parts: forge.asn1.Asn1[]): forge.asn1.Asn1 {
+  return asn1.create(asn1.Class.UNIVERSAL, asn1.Type.SEQUENCE, true, parts);
+}
+
+/** A positive INTEGER of as few bytes as it needs. */
+function integer(value: Uint8Array): forge.asn1.Asn1 {
+  const first = value.findIndex((byte) => byte !== 0);
+  const bytes = Buffer.from(first < 0 ? Uint8Array.of(0) : value.subarray(first));
+  const sign = (bytes[0] ?? 0) >= 0x80 ? '\0' : '';
+  return asn1.create(asn1.Class.UNIVERSAL, asn1.Type.INTEGER, false, sign + bytes.toString('latin1'));
+}
+
+function der(value: forge.asn1.Asn1): Buffer {
+  return Buffer.from(asn1.toDer(value).getBytes(), 'latin1');
 }
 
 function toNumber(bytes: Uint8Array): bigint {

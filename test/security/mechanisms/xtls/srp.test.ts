@@ -109,6 +109,10 @@ describe('the 3072-bit group', () => {
     expect(srp.sessionKey(srp.starterSecret(A2, B2, ours, srp.privateKey(known.identity, Buffer.from('wrong'), salt)))).not.toEqual(answerer);
   });
 
+  test('pads every number to the bytes of N', () => {
+    expect(srp.starterPublic(Buffer.from([1]))).toEqual(Buffer.concat([Buffer.alloc(PUBLIC_SIZE - 1), Buffer.from([5])]));
+  });
+
   test('takes no public value outside 0 < value < N, nor of another length', () => {
     const number = (value: bigint): Buffer => Buffer.from(value.toString(16).padStart(768, '0'), 'hex');
     const n = BigInt(`0x${srp3072.prime.toString('hex')}`);
