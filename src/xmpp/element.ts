@@ -26,6 +26,11 @@ export const ns = {
 
 /** @xmpp writes elements with `toString`; ours is the checked, iterative serialiser. */
 class CheckedElement extends XmppElement {
+  constructor(name: string) {
+    super(name);
+    // No prototype: a peer may call an attribute `__proto__`.
+    this.attrs = Object.create(null) as Record<string, string | undefined>;
+  }
   override write(writer: (text: string) => void): void {
     writer(serialize(this));
   }

@@ -5,7 +5,7 @@ declare module '@xmpp/xml' {
     readonly name: string;
     readonly parent: Element | null;
     readonly children: (Element | string)[];
-    readonly attrs: Record<string, string | undefined>;
+    attrs: Record<string, string | undefined>;
     append(...nodes: (Element | string)[]): void;
     write(writer: (text: string) => void): void;
     toString(): string;
