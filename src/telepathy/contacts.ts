@@ -1,0 +1,63 @@
+/** Many attributes of many contacts in one call. Telepathy specification, Connection.Interface.Contacts. */
+import type { InterfaceName } from '../bus/interfaces.ts';
+import type { Implementation } from '../bus/object.ts';
+import { str } from '../bus/types.ts';
+import type { Variant, VariantMap } from '../bus/types.ts';
+import { InvariantError } from '../errors.ts';
+import { CONNECTION } from './constants.ts';
+import type { CONTACTS } from './constants.ts';
+import type { Handle, HandleRepository } from './handles.ts';
+
+/** What an interface knows of one contact now, without asking the network: full attribute names (`interface/attribute`) and values. */
+export type AttributeProvider = (handle: Handle) => Iterable<readonly [name: string, value: Variant]>;
+
+export class Contacts {
+  readonly #handles: HandleRepository;
+  readonly #requireConnected: () => void;
+  readonly #providers = new Map<string, AttributeProvider>();
+
+  constructor(handles: HandleRepository, requireConnected: () => void) {
+    this.#handles = handles;
+    this.#requireConnected = requireConnected;
+    this.provide(CONNECTION, (handle) => [[`${CONNECTION}/contact-id`, str(handles.id(handle))]]);
+  }
+
+  /** Makes the attributes of one interface available. Before the connection is exported: the list of interfaces cannot change later. */
+  provide(interfaceName: InterfaceName, attributes: AttributeProvider): void {
+    if (this.#providers.has(interfaceName)) throw new InvariantError(`contact attributes of ${interfaceName} twice`);
+    this.#providers.set(interfaceName, attributes);
+  }
+
+  /** What is known of these contacts on these interfaces; the identifier always. Invalid handles and unknown interfaces are left out. */
+  attributes(handles: Iterable<Handle>, interfaces: Iterable<string>): Map<Handle, VariantMap> {
+    const read = this.#reader(interfaces);
+    const attributes = new Map<Handle, VariantMap>();
+    for (const handle of handles) {
+      if (this.#handles.isValid(handle)) attributes.set(handle, read(handle));
+    }
+    return attributes;
+  }
+
+  get implementation(): Implementation<typeof CONTACTS> {
+    return {
+      methods: {
+        GetContactAttributes: (_call, handles, interfaces) => {
+          this.#requireConnected();
+          return this.attributes(handles, interfaces);
+        },
+        GetContactByID: (_call, id, interfaces) => {
+          this.#requireConnected();
+          const handle = this.#handles.ensure(id);
+          return [handle, this.#reader(interfaces)(handle)];
+        },
+      },
+      properties: { ContactAttributeInterfaces: () => [...this.#providers.keys()] },
+    };
+  }
+
+  /** All attributes of these interfaces of one valid handle. */
+  #reader(interfaces: Iterable<string>): (handle: Handle) => VariantMap {
+    const providers = [...new Set([CONNECTION, ...interfaces])].flatMap((name) => this.#providers.get(name) ?? []);
+    return (handle) => new Map(providers.flatMap((provider) => [...provider(handle)]));
+  }
+}
