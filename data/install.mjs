@@ -1,0 +1,125 @@
+#!/usr/bin/env node
+// Puts hush where D-Bus, Telepathy and systemd look for the programs of one user, and takes it away again: `node data/install.mjs install|uninstall`.
+// Places: XDG Base Directory Specification; D-Bus Specification, Message Bus Starting Services; systemd.unit(5), user unit search path.
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import process from 'node:process';
+
+const busName = 'org.freedesktop.Telepathy.ConnectionManager.hush';
+const source = dirname(import.meta.dirname);
+const dataHome = absolute(process.env.XDG_DATA_HOME) ?? join(process.env.HOME || homedir(), '.local/share');
+const bundle = join(dataHome, 'hush/hush.cjs');
+
+/** Every file of ours: where it goes, what is in it. Nothing else is written or removed. */
+const files = [
+  { path: bundle, mode: 0o755, content: () => readFileSync(join(source, 'dist/hush.cjs'), 'utf8') },
+  { path: join(dataHome, 'telepathy/managers/hush.manager'), mode: 0o644, content: () => readFileSync(join(source, 'data/hush.manager'), 'utf8') },
+  { path: join(dataHome, `dbus-1/services/${busName}.service`), mode: 0o644, content: () => fill(`data/${busName}.service.in`, quoted) },
+  // In a unit, % begins a specifier; quotes and backslashes never get there.
+  { path: join(dataHome, 'systemd/user/hush.service'), mode: 0o644, content: () => fill('systemd/hush.service.in', (part) => quoted(part).replaceAll('%', '%%')) },
+];
+
+/** Activation gives no environment beyond the bus address, no PATH either: the command is absolute. */
+const command = [process.execPath, bundle];
+
+function main(action) {
+  if (action === 'install') install();
+  else if (action === 'uninstall') uninstall();
+  else fail('usage: node data/install.mjs install|uninstall', 64);
+}
+
+function install() {
+  if (!existsSync(join(source, 'dist/hush.cjs'))) fail('dist/hush.cjs is missing: run `npm run build` first', 1);
+  // All texts before the first write: a path that cannot be written into a service file leaves nothing behind.
+  const texts = files.map((file) => ({ ...file, text: file.content() }));
+  for (const { path, mode, text } of texts) say(write(path, text, mode) ? 'written' : 'unchanged', path);
+  announce();
+  console.log(`\nhush runs with ${process.execPath}. Install again when that moves.`);
+  console.log('Next: add a Jabber account in your Telepathy client, or see that hush answers:');
+  console.log(`  busctl --user introspect ${busName} /${busName.replaceAll('.', '/')}`);
+}
+
+function uninstall() {
+  for (const { path } of files) {
+    const isThere = existsSync(path);
+    rmSync(path, { force: true });
+    say(isThere ? 'removed' : 'not there', path);
+  }
+  // The folder also holds what hush knows about people, which stays.
+  const isKept = !removeIfEmpty(dirname(bundle));
+  announce();
+  console.log('\nA hush that is running stays until it has no connection left.');
+  if (isKept) console.log(`Kept: ${dirname(bundle)}, which is not empty.`);
+}
+
+/** Tells those who are there that files have come or gone. Neither is needed by a bus or a systemd that starts later. */
+function announce() {
+  const runtime = absolute(process.env.XDG_RUNTIME_DIR);
+  const socket = runtime === undefined ? undefined : join(runtime, 'bus');
+  const address = process.env.DBUS_SESSION_BUS_ADDRESS || (socket !== undefined && existsSync(socket) ? `unix:path=${socket}` : undefined);
+  if (address === undefined) console.log('session bus: none here; one that starts later finds the files by itself');
+  else tell('session bus', ['dbus-send', `--bus=${address}`, '--dest=org.freedesktop.DBus', '--type=method_call', '--print-reply', '--reply-timeout=5000', '/org/freedesktop/DBus', 'org.freedesktop.DBus.ReloadConfig']);
+  if (runtime === undefined || !existsSync(join(runtime, 'systemd'))) console.log('systemd --user: none here');
+  else tell('systemd --user', ['systemctl', '--user', 'daemon-reload']);
+}
+
+function tell(who, [program, ...args]) {
+  try {
+    execFileSync(program, args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: 10_000 });
+    console.log(`${who}: has read its files again`);
+  } catch (error) {
+    const reason = String(error.stderr || error.message).trim().split('\n', 1)[0];
+    console.log(`${who}: could not be told (${reason}); log out and in again if hush is not found`);
+  }
+}
+
+/** Writes all at once, so that nobody sees half a file. True unless it was the same already. */
+function write(path, text, mode) {
+  if (existsSync(path) && readFileSync(path, 'utf8') === text && (statSync(path).mode & 0o777) === mode) return false;
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}`);
+  writeFileSync(temporary, text);
+  chmodSync(temporary, mode);
+  renameSync(temporary, path);
+  return true;
+}
+
+function fill(template, quote) {
+  const text = readFileSync(join(source, template), 'utf8');
+  return text.replace('@EXEC@', () => command.map(quote).join(' '));
+}
+
+/** One word of a command line, as both D-Bus and systemd read it. */
+function quoted(part) {
+  if (/["'`\\$\p{Cc}]/u.test(part)) fail(`cannot be started from ${JSON.stringify(part)}: quotes, backslashes, $ and control characters have no place in a service file`, 1);
+  return / /.test(part) ? `"${part}"` : part;
+}
+
+/** The value of an XDG variable, which counts only when it is absolute. */
+function absolute(value) {
+  return value !== undefined && isAbsolute(value) ? value : undefined;
+}
+
+function removeIfEmpty(folder) {
+  try {
+    rmdirSync(folder);
+    return true;
+  } catch (error) {
+    if (error.code === 'ENOENT') return true;
+    if (error.code === 'ENOTEMPTY') return false;
+    throw error;
+  }
+}
+
+function say(what, path) {
+  console.log(`${what.padEnd(9)} ${path}`);
+}
+
+function fail(message, code) {
+  console.error(message);
+  process.exit(code);
+}
+
+main(process.argv[2]);

@@ -1,0 +1,184 @@
+/** data/install.mjs: hush in a user's own folders, found by a real bus, and taken away again. */
+import { chmod, cp, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import process from 'node:process';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { parseKeyFile } from '../harness/key-file.ts';
+import { Program, run } from '../harness/process.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const busName = 'org.freedesktop.Telepathy.ConnectionManager.hush';
+
+/** Says that it was started, and how, then fails: enough for activation to be seen, and the bus tells its caller at once. */
+const stub = "require('node:fs').writeFileSync(`${__filename}.started`, JSON.stringify(process.argv));\nprocess.exitCode = 1;\n";
+
+let folder: string;
+let checkout: string;
+let dataHome: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'hush-install-'));
+  checkout = join(folder, 'checkout');
+  // A path with a space, as a home folder may have.
+  dataHome = join(folder, 'my share');
+  for (const name of ['data', 'systemd']) await cp(join(root, name), join(checkout, name), { recursive: true });
+  await mkdir(join(checkout, 'dist'));
+  await writeFile(join(checkout, 'dist/hush.cjs'), stub);
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const paths = ['dbus-1/services/org.freedesktop.Telepathy.ConnectionManager.hush.service', 'hush/hush.cjs', 'systemd/user/hush.service', 'telepathy/managers/hush.manager'];
+
+function script(action: string, environment: Record<string, string | undefined> = {}): Promise<string> {
+  return run(process.execPath, [join(checkout, 'data/install.mjs'), action], {
+    environment: { HOME: folder, XDG_DATA_HOME: dataHome, XDG_CONFIG_HOME: undefined, XDG_RUNTIME_DIR: undefined, DBUS_SESSION_BUS_ADDRESS: undefined, ...environment },
+  });
+}
+
+async function installed(home = dataHome): Promise<string[]> {
+  const entries = await readdir(home, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(home.length + 1)).sort();
+}
+
+describe('the files', () => {
+  test('are four, with an absolute command in those that start hush', async () => {
+    const output = await script('install');
+    expect(await installed()).toEqual(paths);
+    expect(output).toContain(`written   ${join(dataHome, 'hush/hush.cjs')}`);
+    expect(output).toContain('Next: ');
+
+    const bundle = join(dataHome, 'hush/hush.cjs');
+    expect(await readFile(bundle, 'utf8')).toBe(stub);
+    expect((await stat(bundle)).mode & 0o777).toBe(0o755);
+    expect(await readFile(join(dataHome, 'telepathy/managers/hush.manager'), 'utf8')).toBe(await readFile(join(root, 'data/hush.manager'), 'utf8'));
+
+    const service = parseKeyFile(await readFile(join(dataHome, `dbus-1/services/${busName}.service`), 'utf8')).get('D-BUS Service')!;
+    expect(Object.fromEntries(service)).toEqual({ Name: busName, Exec: `${process.execPath} "${bundle}"`, SystemdService: 'hush.service' });
+    const unit = parseKeyFile(await readFile(join(dataHome, 'systemd/user/hush.service'), 'utf8')).get('Service')!;
+    expect(Object.fromEntries(unit)).toMatchObject({ Type: 'dbus', BusName: busName, ExecStart: `${process.execPath} "${bundle}"`, UMask: '0077' });
+    expect(unit.has('Restart')).toBe(false);
+  });
+
+  test('are left alone the second time, and made anew when changed', async () => {
+    await script('install');
+    const again = await script('install');
+    expect(again.match(/^unchanged /gm)).toHaveLength(4);
+    await writeFile(join(checkout, 'dist/hush.cjs'), '// newer\n');
+    const update = await script('install');
+    expect(update).toContain(`written   ${join(dataHome, 'hush/hush.cjs')}`);
+    expect(update.match(/^unchanged /gm)).toHaveLength(3);
+    expect(await installed()).toEqual(paths);
+  });
+
+  test('go, and only they, however often they are told to', async () => {
+    await script('install');
+    const trust = join(dataHome, 'hush/trust.json');
+    await writeFile(trust, '{}');
+    await writeFile(join(dataHome, 'telepathy/managers/other.manager'), '');
+    const output = await script('uninstall');
+    expect(output.match(/^removed /gm)).toHaveLength(4);
+    expect(output).toContain('Kept: ');
+    expect(await installed()).toEqual(['hush/trust.json', 'telepathy/managers/other.manager']);
+    await rm(trust);
+    expect((await script('uninstall')).match(/^not there /gm)).toHaveLength(4);
+    expect(existsSync(join(dataHome, 'hush'))).toBe(false);
+  });
+
+  test('stand below ~/.local/share when XDG says nothing, or nothing absolute', async () => {
+    await script('install', { XDG_DATA_HOME: undefined });
+    expect(await installed(join(folder, '.local/share'))).toEqual(paths);
+    await script('uninstall', { XDG_DATA_HOME: 'relative' });
+    expect(await installed(join(folder, '.local/share'))).toEqual([]);
+  });
+
+  test('make a unit that systemd accepts, also with % in the path', async () => {
+    dataHome = join(folder, '100 % mine');
+    await script('install');
+    const runtime = join(folder, 'run');
+    await mkdir(runtime);
+    const unit = join(dataHome, 'systemd/user/hush.service');
+    const verify = async (): Promise<{ code: number | string; output: string }> => {
+      const program = new Program('systemd-analyze', ['--user', 'verify', unit], { environment: { HOME: folder, XDG_RUNTIME_DIR: runtime } });
+      return { code: await program.ended, output: program.output };
+    };
+    expect(await verify()).toEqual({ code: 0, output: '' });
+    // The controls: what is not there is refused, what nobody knows is said.
+    const text = await readFile(unit, 'utf8');
+    await writeFile(unit, text.replace(/^ExecStart=\S+/m, 'ExecStart=/nowhere/node'));
+    expect(await verify()).toEqual({ code: 1, output: expect.stringContaining('not executable') });
+    await writeFile(unit, text.replace('UMask=', 'Umask='));
+    expect(await verify()).toEqual({ code: 0, output: expect.stringContaining("Unknown key 'Umask'") });
+  });
+});
+
+describe('nothing is written', () => {
+  test('without a bundle', async () => {
+    await rm(join(checkout, 'dist'), { recursive: true });
+    await expect(script('install')).rejects.toThrow('npm run build');
+    expect(existsSync(dataHome)).toBe(false);
+  });
+
+  test('below a folder whose name a service file cannot carry', async () => {
+    dataHome = join(folder, 'a "quoted" share');
+    await expect(script('install')).rejects.toThrow('cannot be started from');
+    expect(existsSync(dataHome)).toBe(false);
+  });
+
+  test('for an action that is none', async () => {
+    await expect(script('instal')).rejects.toThrow('usage: ');
+    expect(existsSync(dataHome)).toBe(false);
+  });
+});
+
+describe('a session bus', () => {
+  let daemon: Program;
+  let address: string;
+
+  /** With the service folders of an ordinary session: those of XDG. */
+  async function startDaemon(): Promise<void> {
+    daemon = new Program('dbus-daemon', ['--session', '--nofork', '--nopidfile', `--address=unix:dir=${folder}`, '--print-address=1'], { environment: { XDG_DATA_HOME: dataHome, XDG_RUNTIME_DIR: undefined } });
+    address = await daemon.line(/^unix:/);
+  }
+  afterEach(() => daemon.stop());
+
+  const call = (member: string, ...args: string[]): Promise<string> =>
+    run('dbus-send', [`--bus=${address}`, '--print-reply', '--dest=org.freedesktop.DBus', '/org/freedesktop/DBus', `org.freedesktop.DBus.${member}`, ...args]);
+  const isFound = async (): Promise<boolean> => (await call('ListActivatableNames')).includes(`"${busName}"`);
+
+  test('that runs finds hush after install, starts it, and no longer after uninstall', async () => {
+    await startDaemon();
+    expect(await isFound()).toBe(false);
+    expect(await script('install', { DBUS_SESSION_BUS_ADDRESS: address })).toContain('session bus: has read its files again');
+    expect(await isFound()).toBe(true);
+
+    await expect(call('StartServiceByName', `string:${busName}`, 'uint32:0')).rejects.toThrow('exited with status 1');
+    const bundle = join(dataHome, 'hush/hush.cjs');
+    expect(JSON.parse(await readFile(`${bundle}.started`, 'utf8'))).toEqual([process.execPath, bundle]);
+
+    await script('uninstall', { DBUS_SESSION_BUS_ADDRESS: address });
+    expect(await isFound()).toBe(false);
+  });
+
+  test('that starts later finds hush by itself', async () => {
+    expect(await script('install')).toContain('session bus: none here');
+    await startDaemon();
+    expect(await isFound()).toBe(true);
+  });
+
+  test('that is gone is no reason to fail', async () => {
+    await startDaemon();
+    await daemon.stop();
+    expect(await script('install', { DBUS_SESSION_BUS_ADDRESS: address })).toMatch(/^session bus: could not be told \(.+\)/m);
+    expect(await installed()).toEqual(paths);
+  });
+});
+
+test('a systemd that does not answer is no reason to fail', async () => {
+  const runtime = join(folder, 'run');
+  await mkdir(join(runtime, 'systemd'), { recursive: true });
+  await chmod(runtime, 0o700);
+  expect(await script('install', { XDG_RUNTIME_DIR: runtime })).toMatch(/^systemd --user: could not be told \(.+\)/m);
+  expect(await installed()).toEqual(paths);
+});
