@@ -45,6 +45,7 @@ describe('an import is caught', () => {
     ['src/features/text/channel.ts', '../../bus/connection.ts', 'feature may not know bus but its types'],
     ['src/features/text/channel.ts', '../../connection.ts', 'feature may not know connection'],
     ['src/features/text/channel.ts', '../../elsewhere/x.ts', 'in no room'],
+    ['src/bus/object.ts', '../names.ts', 'bus may not know names'],
     ['src/ctl/main.ts', '../telepathy/handles.ts', 'program may not know telepathy'],
     ['src/xmpp/client.ts', 'dbus-next', 'belongs to bus/'],
     ['src/bus/connection.ts', '@xmpp/xml', 'belongs to xmpp/'],
@@ -106,6 +107,7 @@ describe('a line is caught', () => {
     ['src/bus/names.ts', "// Math.random is not used, nor process.env\nconst text = 'export default Math.random';"],
     ['src/security/gate.ts', "this.send(xml('message', {}));\nclient.send(message);\nconst x = y as Opened;"],
     ['src/telepathy/messages.ts', 'options.send(message);'],
+    ['src/bus/server.ts', 'link.send(message);'],
     ['src/xmpp/presence.ts', "client.send(xml('presence'));\nclient.send(stanza);"],
   ])('and not %s: %j', (path, code) => {
     expect(of(path, code)).toEqual([]);
