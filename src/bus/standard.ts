@@ -1,0 +1,54 @@
+/** The interfaces that come with every object: Introspectable, Peer and Properties. D-Bus Specification, section Standard Interfaces. */
+import { HushError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { bind } from './binding.ts';
+import type { BoundInterface } from './binding.ts';
+import { interfaceTables } from './interfaces.ts';
+import type { InterfaceName } from './interfaces.ts';
+import { introspectionXml } from './introspection.ts';
+import { readAll, readProperty } from './object.ts';
+import type { Implementation } from './object.ts';
+
+function bound<N extends InterfaceName>(name: N, implementation: Implementation<N>): BoundInterface {
+  return bind(name, interfaceTables[name], implementation);
+}
+
+/** `machineId`: 32 hexadecimal digits. */
+export function peer(machineId: () => Promise<string>): BoundInterface {
+  return bound('org.freedesktop.DBus.Peer', { methods: { Ping: () => undefined, GetMachineId: machineId } });
+}
+
+/** `interfaces` and `children` are read at each call. */
+export function introspectable(interfaces: () => Iterable<BoundInterface>, children: () => Iterable<string>): BoundInterface {
+  return bound('org.freedesktop.DBus.Introspectable', { methods: { Introspect: () => introspectionXml(interfaces(), children()) } });
+}
+
+/** The properties of `interfaces`. Get and Set take '' for the interface where that is unambiguous, as the specification allows; GetAll wants a name. */
+export function properties(interfaces: ReadonlyMap<string, BoundInterface>, log: Log): BoundInterface {
+  const named = (name: string): BoundInterface => {
+    const found = interfaces.get(name);
+    if (found === undefined) throw new HushError('unknown-interface', 'the object does not have this interface');
+    return found;
+  };
+  const holderOf = (name: string, property: string): BoundInterface => {
+    if (name !== '') return named(name);
+    const [holder, ...others] = [...interfaces.values()].filter((candidate) => candidate.properties.has(property));
+    if (holder === undefined) throw new HushError('unknown-property', 'no interface of the object has this property');
+    if (others.length > 0) throw new HushError('invalid-args', 'several interfaces have this property: name one');
+    return holder;
+  };
+  return bound('org.freedesktop.DBus.Properties', {
+    methods: {
+      Get: (_call, name, property) => readProperty(holderOf(name, property), property),
+      GetAll: (_call, name) => readAll(named(name), log),
+      Set: async (call, name, property, value) => {
+        const holder = holderOf(name, property);
+        const found = holder.properties.get(property);
+        if (found === undefined) throw new HushError('unknown-property', `${holder.name} has no property of this name`);
+        if (found.set === undefined) throw new HushError('property-read-only', `${holder.name}.${property} cannot be written`);
+        if (value.signature !== found.table.signature) throw new HushError('invalid-args', `${holder.name}.${property} is a '${found.table.signature}'`);
+        await found.set(value.value, call);
+      },
+    },
+  });
+}

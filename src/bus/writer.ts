@@ -1,0 +1,206 @@
+/** Writes the D-Bus wire format, little-endian, message after message into one buffer. D-Bus Specification, section Marshaling. */
+import { HushError } from '../errors.ts';
+import { isObjectPath } from './names.ts';
+
+/** Bytes of one array. */
+const maxArray = 64 * 1024 * 1024;
+/** Bytes of one message, its header included. */
+export const maxMessage = 128 * 1024 * 1024;
+const initialSize = 64 * 1024;
+/** Up to here a loop in JavaScript is faster than a call into native code. */
+const shortString = 32;
+
+/** Every method writes one value at the cursor with its alignment, or throws HushError 'invalid-argument' saying which type was wanted, never the value. */
+export class Writer {
+  // Zeroed when allocated, and every byte below `pos` has been written: no old memory is ever sent.
+  #bytes = Buffer.alloc(initialSize);
+  #view = viewOf(this.#bytes);
+  #start = 0;
+  pos = 0;
+  /** Containers around the signature being written, for what is inside variants. */
+  depth = 0;
+
+  /** Alignment counts from here. */
+  startMessage(): number {
+    this.#start = this.pos;
+    this.depth = 0;
+    return this.pos;
+  }
+
+  /** What has been written since the last call; the writer is empty afterwards. */
+  take(): Buffer {
+    const written = this.#bytes.subarray(0, this.pos);
+    this.pos = 0;
+    if (written.length <= initialSize / 2) return Buffer.from(written);
+    this.#bytes = Buffer.alloc(initialSize);
+    this.#view = viewOf(this.#bytes);
+    return written;
+  }
+
+  align(alignment: number): void {
+    this.#ensure(8);
+    while ((this.pos - this.#start) & (alignment - 1)) this.#bytes[this.pos++] = 0;
+  }
+
+  /** Makes room for `more` bytes. */
+  #ensure(more: number): void {
+    const needed = this.pos + more;
+    if (needed <= this.#bytes.length) return;
+    if (needed - this.#start > maxMessage) throw new HushError('invalid-argument', 'the message is too long for D-Bus');
+    const larger = Buffer.alloc(Math.max(needed, this.#bytes.length * 2));
+    this.#bytes.copy(larger, 0, 0, this.pos);
+    this.#bytes = larger;
+    this.#view = viewOf(larger);
+  }
+
+  /** The position for a value of `size` bytes; the cursor goes behind it. */
+  #take(size: number): number {
+    this.align(size);
+    this.#ensure(size);
+    const at = this.pos;
+    this.pos = at + size;
+    return at;
+  }
+
+  u8(value: unknown): void {
+    if (typeof value !== 'number' || (value & 0xff) !== value) throw wrong('y', value);
+    const at = this.#take(1);
+    this.#view.setUint8(at, value);
+  }
+
+  i16(value: unknown): void {
+    if (typeof value !== 'number' || (value << 16) >> 16 !== value) throw wrong('n', value);
+    const at = this.#take(2);
+    this.#view.setInt16(at, value, true);
+  }
+
+  u16(value: unknown): void {
+    if (typeof value !== 'number' || (value & 0xffff) !== value) throw wrong('q', value);
+    const at = this.#take(2);
+    this.#view.setUint16(at, value, true);
+  }
+
+  i32(value: unknown): void {
+    if (typeof value !== 'number' || (value | 0) !== value) throw wrong('i', value);
+    const at = this.#take(4);
+    this.#view.setInt32(at, value, true);
+  }
+
+  u32(value: unknown): void {
+    if (typeof value !== 'number' || value >>> 0 !== value) throw wrong('u', value);
+    const at = this.#take(4);
+    this.#view.setUint32(at, value, true);
+  }
+
+  i64(value: unknown): void {
+    const integer = integerOf(value);
+    if (integer === undefined || BigInt.asIntN(64, integer) !== integer) throw wrong('x', value);
+    const at = this.#take(8);
+    this.#view.setBigInt64(at, integer, true);
+  }
+
+  u64(value: unknown): void {
+    const integer = integerOf(value);
+    if (integer === undefined || BigInt.asUintN(64, integer) !== integer) throw wrong('t', value);
+    const at = this.#take(8);
+    this.#view.setBigUint64(at, integer, true);
+  }
+
+  f64(value: unknown): void {
+    if (typeof value !== 'number') throw wrong('d', value);
+    const at = this.#take(8);
+    this.#view.setFloat64(at, value, true);
+  }
+
+  bool(value: unknown): void {
+    if (typeof value !== 'boolean') throw wrong('b', value);
+    this.u32(value ? 1 : 0);
+  }
+
+  string(value: unknown): void {
+    if (typeof value !== 'string') throw wrong('s', value);
+    const lengthAt = this.#take(4);
+    const length = this.#text(value);
+    this.#view.setUint32(lengthAt, length, true);
+  }
+
+  path(value: unknown): void {
+    if (typeof value !== 'string' || !isObjectPath(value)) throw wrong('o', value);
+    this.string(value);
+  }
+
+  /** A signature that has been checked. */
+  signature(value: string): void {
+    const lengthAt = this.#take(1);
+    const length = this.#text(value);
+    this.#view.setUint8(lengthAt, length);
+  }
+
+  /** Writes `value` and a NUL; returns the bytes of `value`. */
+  #text(value: string): number {
+    const start = this.pos;
+    if (value.length <= shortString) {
+      this.#ensure(shortString + 1);
+      let at = 0;
+      let code = 0;
+      while (at < value.length && (code = value.charCodeAt(at)) !== 0 && code < 0x80) this.#bytes[start + at++] = code;
+      if (at === value.length) {
+        this.#bytes[start + at] = 0;
+        this.pos = start + at + 1;
+        return at;
+      }
+    }
+    const length = Buffer.byteLength(value, 'utf8');
+    this.#ensure(length + 1);
+    if (value.includes('\0')) throw new HushError('invalid-argument', 'a string contains NUL');
+    if (length !== value.length && /\p{Surrogate}/u.test(value)) throw new HushError('invalid-argument', 'a string is not well-formed');
+    this.#bytes.write(value, start, length, 'utf8');
+    this.#bytes[start + length] = 0;
+    this.pos = start + length + 1;
+    return length;
+  }
+
+  /** `ay` */
+  byteArray(value: unknown): void {
+    if (!(value instanceof Uint8Array)) throw wrong('ay', value);
+    if (value.length > maxArray) throw new HushError('invalid-argument', 'an array is too long for D-Bus');
+    this.u32(value.length);
+    this.#ensure(value.length);
+    this.#bytes.set(value, this.pos);
+    this.pos += value.length;
+  }
+
+  /** Leaves room for an array's length and goes to its first element. Returns what `endArray` wants. */
+  startArray(alignment: number): number {
+    const lengthAt = this.#take(4);
+    this.align(alignment);
+    // Until the length is known, its place keeps where the first element is: padding before that does not count.
+    this.#view.setUint32(lengthAt, this.pos, true);
+    return lengthAt;
+  }
+
+  endArray(lengthAt: number): void {
+    const length = this.pos - this.#view.getUint32(lengthAt, true);
+    if (length > maxArray) throw new HushError('invalid-argument', 'an array is too long for D-Bus');
+    this.#view.setUint32(lengthAt, length, true);
+  }
+
+  /** Overwrites the 32 bits at `at`. */
+  patch(at: number, value: number): void {
+    this.#view.setUint32(at, value, true);
+  }
+}
+
+function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function integerOf(value: unknown): bigint | undefined {
+  if (typeof value === 'bigint') return value;
+  return Number.isSafeInteger(value) ? BigInt(value as number) : undefined;
+}
+
+export function wrong(signature: string, value: unknown): HushError {
+  const kind = value === null ? 'null' : typeof value;
+  return new HushError('invalid-argument', `a ${kind} that is no '${signature}'`);
+}
