@@ -1,5 +1,8 @@
 // Bundles the shipped program: one minified CommonJS file.
+import { readFile } from 'node:fs/promises';
 import { build } from 'esbuild';
+
+const { version } = JSON.parse(await readFile('package.json', 'utf8'));
 
 await build({
   entryPoints: ['src/main.ts'],
@@ -9,6 +12,7 @@ await build({
   platform: 'node',
   target: 'node20',
   format: 'cjs',
+  define: { HUSH_VERSION: JSON.stringify(version) },
   banner: { js: '#!/usr/bin/env node' },
   logLevel: 'warning',
   legalComments: 'none',

@@ -158,3 +158,8 @@ export function asHushError(error: unknown): HushError {
 export function demand(holds: boolean, condition: Condition, message: string): asserts holds {
   if (!holds) throw new HushError(condition, message);
 }
+
+/** The condition that a D-Bus error name stands for; undefined for names that are not ours. */
+export function conditionOf(dbusName: string): Condition | undefined {
+  return (Object.keys(names) as Condition[]).find((condition) => names[condition] === dbusName);
+}

@@ -1,0 +1,228 @@
+/** ContactList: the roster and its subscriptions. Connection.Interface.ContactList; RFC 6121 §2, §3 */
+import type { Implementation } from '../../bus/object.ts';
+import { str, u32 } from '../../bus/types.ts';
+import { asHushError, demand, HushError } from '../../errors.ts';
+import type { Handle } from '../../telepathy/handles.ts';
+import type { BareJid } from '../../xmpp/jid.ts';
+import type { SubscriptionType } from '../../xmpp/presence.ts';
+import type { Account } from '../feature.ts';
+
+const CONTACT_LIST = 'org.freedesktop.Telepathy.Connection.Interface.ContactList';
+
+/** Contact_List_State (u). */
+const ListState = { none: 0, waiting: 1, failure: 2, success: 3 } as const;
+
+/** Subscription_State (u). */
+const Subscription = { unknown: 0, no: 1, removedRemotely: 2, ask: 3, yes: 4 } as const;
+
+type Subscriptions = [subscribe: number, publish: number, publishRequest: string];
+
+/** Contacts of one ContactsChanged signal. */
+const maxAtOnce = 500;
+/** Requests that wait for the user; a stranger can make as many as there are addresses. */
+const maxRequests = 1000;
+
+export function attachList(account: Account): void {
+  new ContactListInterface(account).attach();
+}
+
+class ContactListInterface {
+  readonly #account: Account;
+  #state: (typeof ListState)[keyof typeof ListState] = ListState.none;
+  #failure: HushError | undefined;
+  /** Who asks to see us, with what they say. */
+  readonly #requests = new Map<BareJid, string>();
+  /** Whose request the user has granted before it came, where the server cannot remember that. */
+  readonly #granted = new Set<BareJid>();
+  /** Who has taken away what we had: our seeing them, their seeing us. */
+  readonly #refused = new Set<BareJid>();
+  readonly #left = new Set<BareJid>();
+
+  constructor(account: Account) {
+    this.#account = account;
+  }
+
+  attach(): void {
+    const { connection, presence, roster, settings } = this.#account;
+    connection.addInterface(CONTACT_LIST, this.#implementation());
+    connection.contacts.provide(CONTACT_LIST, (handle) => {
+      const [subscribe, publish, request] = this.#subscriptionsOf(this.#account.jidOf(handle));
+      const attributes = [[`${CONTACT_LIST}/subscribe`, u32(subscribe)], [`${CONTACT_LIST}/publish`, u32(publish)]] as const;
+      return publish === Subscription.ask ? [...attributes, [`${CONTACT_LIST}/publish-request`, str(request)] as const] : attributes;
+    });
+    roster.events.on('changed', (items) => {
+      for (const item of items) {
+        if (item.subscription === 'to' || item.subscription === 'both' || item.ask) this.#refused.delete(item.jid);
+        if (item.subscription === 'from' || item.subscription === 'both') {
+          this.#requests.delete(item.jid);
+          this.#left.delete(item.jid);
+        }
+      }
+      this.#changed(items.map(({ jid }) => jid));
+    });
+    presence.events.on('subscription', (contact, type, message) => this.#subscription(contact, type, message));
+    if (settings.downloadsRoster) connection.events.on('beforeConnected', () => this.#download());
+  }
+
+  #download(): void {
+    if (this.#state === ListState.waiting || this.#state === ListState.success) return;
+    this.#enter(ListState.waiting);
+    this.#account.connection.tasks.run('contact list', async (signal) => {
+      try {
+        await this.#account.roster.fetch(signal);
+        this.#enter(ListState.success);
+      } catch (error) {
+        this.#failure = asHushError(error);
+        this.#account.log.warn({ err: error }, 'the contact list did not come');
+        this.#enter(ListState.failure);
+      }
+    });
+  }
+
+  #enter(state: (typeof ListState)[keyof typeof ListState]): void {
+    const { connection } = this.#account;
+    if (connection.tasks.signal.aborted) return;
+    this.#state = state;
+    connection.object.emit(CONTACT_LIST, 'ContactListStateChanged', state);
+  }
+
+  /** Whom the list shows: the roster, and whoever waits for the user's answer. */
+  #isListed(jid: BareJid): boolean {
+    return this.#account.roster.items.has(jid) || this.#requests.has(jid);
+  }
+
+  #subscriptionsOf(jid: BareJid): Subscriptions {
+    const { roster } = this.#account;
+    const asks = roster.items.get(jid)?.ask === true;
+    const request = this.#requests.get(jid);
+    const subscribe = roster.isSubscribedTo(jid) ? Subscription.yes : asks ? Subscription.ask : this.#refused.has(jid) ? Subscription.removedRemotely : Subscription.no;
+    const publish = roster.isSubscriber(jid) ? Subscription.yes : request !== undefined ? Subscription.ask : this.#left.has(jid) ? Subscription.removedRemotely : Subscription.no;
+    return [subscribe, publish, request ?? ''];
+  }
+
+  #changed(jids: readonly BareJid[]): void {
+    const { connection } = this.#account;
+    const self = this.#account.client.account;
+    const others = jids.filter((jid) => jid !== self || this.#isListed(jid));
+    for (let at = 0; at < others.length; at += maxAtOnce) {
+      const changes = new Map<Handle, Subscriptions>();
+      const identifiers = new Map<Handle, string>();
+      const removals = new Map<Handle, string>();
+      for (const jid of others.slice(at, at + maxAtOnce)) {
+        const handle = this.#account.handleOf(jid);
+        if (!this.#isListed(jid)) {
+          removals.set(handle, jid);
+          continue;
+        }
+        changes.set(handle, this.#subscriptionsOf(jid));
+        identifiers.set(handle, jid);
+      }
+      connection.object.emit(CONTACT_LIST, 'ContactsChangedWithID', changes, identifiers, removals);
+      connection.object.emit(CONTACT_LIST, 'ContactsChanged', changes, [...removals.keys()]);
+    }
+  }
+
+  #subscription(contact: BareJid, type: SubscriptionType, message: string): void {
+    const { presence, roster } = this.#account;
+    if (type === 'subscribe') {
+      if (roster.isSubscriber(contact) || this.#granted.delete(contact)) {
+        presence.approve(contact);
+        return;
+      }
+      if (!this.#requests.has(contact) && this.#requests.size >= maxRequests) {
+        this.#account.log.warn({ contact }, 'too many requests wait for an answer, this one was dropped');
+        return;
+      }
+      this.#requests.set(contact, message);
+    } else if (type === 'unsubscribe') {
+      const hadAsked = this.#requests.delete(contact);
+      if (!hadAsked && !roster.items.has(contact)) return;
+      this.#left.add(contact);
+    } else if (type === 'unsubscribed') {
+      if (!roster.items.has(contact)) return;
+      this.#refused.add(contact);
+    } else {
+      return;
+    }
+    this.#changed([contact]);
+  }
+
+  /** The contacts behind handles, all valid or none taken. */
+  #contacts(handles: readonly Handle[]): BareJid[] {
+    this.#account.connection.requireConnected();
+    return handles.map((handle) => this.#account.jidOf(handle));
+  }
+
+  #implementation(): Implementation<typeof CONTACT_LIST> {
+    const { connection, presence, roster, settings } = this.#account;
+    return {
+      methods: {
+        GetContactListAttributes: (_call, interfaces) => {
+          connection.requireConnected();
+          if (this.#state === ListState.failure) throw this.#failure ?? new HushError('not-available', 'the contact list did not come');
+          demand(this.#state === ListState.success, 'not-yet', 'the contact list has not come yet');
+          const listed = [...roster.items.keys(), ...[...this.#requests.keys()].filter((jid) => !roster.items.has(jid))];
+          return connection.contacts.attributes(listed.map((jid) => this.#account.handleOf(jid)), [...interfaces, CONTACT_LIST]);
+        },
+        RequestSubscription: async (_call, handles, message) => {
+          for (const jid of this.#contacts(handles)) {
+            // The server knows the contact before the request goes out, so that the answer finds an item. RFC 6121 §3.1.2
+            if (!roster.items.has(jid)) await roster.set(jid, {});
+            if (!roster.isSubscribedTo(jid)) presence.subscribe(jid, message.slice(0, 1024));
+          }
+        },
+        AuthorizePublication: (_call, handles) => {
+          for (const jid of this.#contacts(handles)) {
+            if (roster.isSubscriber(jid)) continue;
+            const hadAsked = this.#requests.delete(jid);
+            if (hadAsked || presence.canPreApprove) presence.approve(jid);
+            else this.#granted.add(jid);
+            if (hadAsked) this.#changed([jid]);
+          }
+        },
+        RemoveContacts: async (_call, handles) => {
+          for (const jid of this.#contacts(handles)) {
+            this.#forget(jid);
+            if (roster.items.has(jid)) await roster.remove(jid);
+          }
+        },
+        Unsubscribe: (_call, handles) => {
+          for (const jid of this.#contacts(handles)) {
+            this.#refused.delete(jid);
+            if (roster.isSubscribedTo(jid) || roster.items.get(jid)?.ask === true) presence.unsubscribe(jid);
+          }
+        },
+        Unpublish: (_call, handles) => {
+          for (const jid of this.#contacts(handles)) {
+            this.#granted.delete(jid);
+            const hadAsked = this.#requests.delete(jid);
+            this.#left.delete(jid);
+            if (hadAsked || roster.isSubscriber(jid) || roster.items.get(jid)?.approved === true) presence.cancel(jid);
+            if (hadAsked) this.#changed([jid]);
+          }
+        },
+        Download: () => {
+          connection.requireConnected();
+          this.#download();
+        },
+      },
+      properties: {
+        ContactListState: () => this.#state,
+        ContactListPersists: () => true,
+        CanChangeContactList: () => true,
+        RequestUsesMessage: () => true,
+        DownloadAtConnection: () => settings.downloadsRoster,
+      },
+    };
+  }
+
+  /** A contact whom the user takes off the list: an open request is refused with it. */
+  #forget(jid: BareJid): void {
+    this.#granted.delete(jid);
+    this.#refused.delete(jid);
+    this.#left.delete(jid);
+    if (!this.#requests.delete(jid)) return;
+    this.#account.presence.cancel(jid);
+    if (!this.#account.roster.items.has(jid)) this.#changed([jid]);
+  }
+}

@@ -1,0 +1,6 @@
+/** What a connection of hush can do: one line per feature. */
+import { contacts } from './contacts/contacts.ts';
+import type { Feature } from './feature.ts';
+import { text } from './text/text.ts';
+
+export const features: readonly Feature[] = [contacts, text];

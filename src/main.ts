@@ -1,0 +1,96 @@
+/** The process: options, log, the bus name, signals, exit code. */
+import { parseArgs } from 'node:util';
+import { Bus } from './bus/connection.ts';
+import { asHushError, HushError } from './errors.ts';
+import { createLog } from './log.ts';
+import type { Log } from './log.ts';
+import { managerName, version } from './names.ts';
+import { protocolFor } from './protocol.ts';
+import { ConnectionManager } from './telepathy/connection-manager.ts';
+
+/** Exit codes, after sysexits.h where it has one. */
+const Exit = { ok: 0, busLost: 1, nameTaken: 3, usage: 64, noBus: 69, internal: 70 } as const;
+
+const usage = `hush, an XMPP connection manager for Telepathy. Started by D-Bus when a client asks for it.
+
+  --log-level LEVEL  trace, debug, info, warn, error, fatal or silent (default: HUSH_LOG_LEVEL, or warn); written to standard error
+  --persist          stay without connections (default: leave 5 s after the last one; also HUSH_PERSIST=1)
+  --version          print the version
+  --help             print this
+`;
+
+function options(): { logLevel: string; persist: boolean } {
+  const { values } = parseArgs({
+    options: {
+      'log-level': { type: 'string', default: process.env.HUSH_LOG_LEVEL ?? 'warn' },
+      persist: { type: 'boolean', default: process.env.HUSH_PERSIST === '1' },
+      version: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.version || values.help) {
+    process.stdout.write(values.help ? usage : `hush ${version}\n`);
+    process.exit(Exit.ok);
+  }
+  const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+  if (!levels.includes(values['log-level'])) throw new HushError('invalid-argument', `--log-level: one of ${levels.join(', ')}`);
+  return { logLevel: values['log-level'], persist: values.persist };
+}
+
+/** The session bus: DBUS_SESSION_BUS_ADDRESS, else the socket that systemd gives every user. */
+function busAddress(): string {
+  const address = process.env.DBUS_SESSION_BUS_ADDRESS;
+  if (address !== undefined && address !== '') return address;
+  const runtime = process.env.XDG_RUNTIME_DIR;
+  if (runtime !== undefined && runtime !== '') return `unix:path=${runtime}/bus`;
+  throw new HushError('not-available', 'no session bus: neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set');
+}
+
+async function untilDone(log: Log, persist: boolean): Promise<number> {
+  let bus: Bus;
+  try {
+    bus = await Bus.open({ address: busAddress(), log });
+  } catch (error) {
+    log.fatal(`cannot reach the session bus: ${asHushError(error).message}`);
+    return Exit.noBus;
+  }
+  const manager = new ConnectionManager({ bus, name: managerName, protocols: [protocolFor(bus, log)], log });
+  try {
+    await manager.export();
+  } catch (error) {
+    if (!(error instanceof HushError) || error.condition !== 'name-taken') throw error;
+    log.fatal('another connection manager named hush runs on this bus');
+    bus.close();
+    return Exit.nameTaken;
+  }
+  const stopped = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+  });
+  const ways: Promise<number>[] = [bus.closed.then(() => Exit.busLost), stopped.then(() => Exit.ok)];
+  if (!persist) ways.push(manager.idle.then(() => Exit.ok));
+  const code = await Promise.race(ways);
+  // Servers and peers are told before the process goes; nothing waits longer than 5 s for them.
+  await manager.close();
+  bus.close();
+  return code;
+}
+
+async function run(): Promise<number> {
+  try {
+    const { logLevel, persist } = options();
+    const log = createLog(logLevel);
+    for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+      process.on(event, (error: unknown) => {
+        log.fatal({ err: error }, event);
+        process.exit(Exit.internal);
+      });
+    }
+    return await untilDone(log, persist);
+  } catch (error) {
+    process.stderr.write(`hush: ${error instanceof Error ? error.message : 'cannot start'}\n`);
+    return error instanceof HushError || (error instanceof TypeError && 'code' in error) ? Exit.usage : Exit.internal;
+  }
+}
+
+process.umask(0o077);
+run().then((code) => process.exit(code), () => process.exit(Exit.internal));

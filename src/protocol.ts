@@ -1,0 +1,142 @@
+/** Protocol "jabber": its parameters, its identifiers, and how a connection is asked for. */
+import type { Bus } from './bus/connection.ts';
+import { escapeElement } from './bus/types.ts';
+import { newConnection } from './connection.ts';
+import { demand, HushError } from './errors.ts';
+import { addressing } from './features/contacts/addressing.ts';
+import { avatarRequirements } from './features/contacts/avatars.ts';
+import { statuses } from './features/contacts/presence.ts';
+import { features } from './features/index.ts';
+import type { Log } from './log.ts';
+import { protocolName } from './names.ts';
+import { CONTACTS, ParameterFlag, REQUESTS } from './telepathy/constants.ts';
+import type { Parameters, ParameterSpec } from './telepathy/parameters.ts';
+import type { ProtocolDefinition } from './telepathy/protocol-object.ts';
+import { parseBareJid, fullJid, localOf, tryJid } from './xmpp/jid.ts';
+import type { BareJid } from './xmpp/jid.ts';
+
+
+
+
+const { required, secret, dbusProperty } = ParameterFlag;
+
+/** Every parameter an account may have; data/hush.manager says the same to clients that do not start hush to ask. */
+export const parameters = [
+  { name: 'account', signature: 's', flags: required },
+  { name: 'password', signature: 's', flags: secret },
+  { name: 'server', signature: 's', flags: 0 },
+  { name: 'port', signature: 'q', flags: 0, default: 5222 },
+  { name: 'resource', signature: 's', flags: 0 },
+  { name: 'priority', signature: 'n', flags: 0, default: 0 },
+  { name: 'old-ssl', signature: 'b', flags: 0, default: false },
+  { name: 'require-encryption', signature: 'b', flags: 0, default: true },
+  { name: 'ignore-ssl-errors', signature: 'b', flags: 0, default: false },
+  { name: 'extra-certificate-identities', signature: 'as', flags: 0, default: [] },
+  { name: 'fallback-servers', signature: 'as', flags: 0, default: [] },
+  { name: 'keepalive-interval', signature: 'u', flags: 0, default: 30 },
+  { name: 'alias', signature: 's', flags: 0 },
+  { name: 'message-carbons', signature: 'b', flags: 0, default: false },
+  { name: 'org.freedesktop.Telepathy.Connection.Interface.ContactList.DownloadAtConnection', signature: 'b', flags: dbusProperty, default: true },
+] as const satisfies readonly ParameterSpec[];
+
+type Spec = (typeof parameters)[number];
+
+interface Values {
+  s: string;
+  b: boolean;
+  q: number;
+  n: number;
+  u: number;
+  as: string[];
+}
+
+/** One checked parameter. The cast is safe: `checkParameters` has compared the value with the signature above, and filled in the default. */
+function valueOf<N extends Spec['name']>(given: Parameters, name: N): Values[Extract<Spec, { name: N }>['signature']] | (Extract<Spec, { name: N }> extends { default: unknown } ? never : undefined) {
+  return given.get(name) as ReturnType<typeof valueOf<N>>;
+}
+
+/** The account's bare JID. A resource in it is the user's wish for one. */
+function accountOf(given: Parameters): { account: BareJid; resource: string | undefined } {
+  const text = valueOf(given, 'account') ?? '';
+  const jid = tryJid(text);
+  demand(jid !== undefined && localOf(jid) !== '', 'invalid-argument', "parameter 'account' must be a JID like name@domain");
+  const slash = jid.indexOf('/');
+  const bare = parseBareJid(slash < 0 ? jid : jid.slice(0, slash));
+  const resource = valueOf(given, 'resource') ?? (slash < 0 ? '' : jid.slice(slash + 1));
+  return { account: bare, resource: resource === '' ? undefined : resource };
+}
+
+/** The one spelling of a contact: a bare JID. Throws HushError('invalid-handle'). */
+export function normalizeContact(id: string): BareJid {
+  const jid = tryJid(id);
+  if (jid === undefined) throw new HushError('invalid-handle', 'not a JID');
+  const slash = jid.indexOf('/');
+  return parseBareJid(slash < 0 ? jid : jid.slice(0, slash));
+}
+
+/** The protocol as the connection manager exports it; its connections live on `bus`. */
+export function protocolFor(bus: Bus, log: Log): ProtocolDefinition {
+  return {
+    name: protocolName,
+    englishName: 'Jabber (hush)',
+    icon: 'im-jabber',
+    vcardField: 'x-jabber',
+    parameters,
+    connectionInterfaces: [CONTACTS, REQUESTS, ...features.flatMap((feature) => feature.interfaces)],
+    authenticationTypes: [
+      'org.freedesktop.Telepathy.Channel.Type.ServerTLSConnection',
+      'org.freedesktop.Telepathy.Channel.Interface.SASLAuthentication',
+    ],
+    classes: features.flatMap((feature) => feature.classes),
+    statuses,
+    avatars: avatarRequirements,
+    addressing,
+    identify: (given) => accountOf(given).account,
+    normalize: normalizeContact,
+    newConnection(given) {
+      const { account, resource } = accountOf(given);
+      if (resource !== undefined) checkResource(account, resource);
+      const server = valueOf(given, 'server') ?? '';
+      const port = valueOf(given, 'port');
+      const password = valueOf(given, 'password') ?? '';
+      return Promise.resolve(
+        newConnection(bus, log, {
+          uniqueName: escapeElement(resource === undefined ? account : `${account}/${resource}`),
+          normalize: normalizeContact,
+          account,
+          resource,
+          password: password === '' ? undefined : password,
+          // A port other than the default is a wish of its own; the default one is what DNS may overrule.
+          server: server !== '' ? server : port === 5222 ? undefined : account.slice(account.indexOf('@') + 1),
+          port,
+          fallbackServers: valueOf(given, 'fallback-servers'),
+          directTls: valueOf(given, 'old-ssl'),
+          requireEncryption: valueOf(given, 'require-encryption'),
+          ignoresCertificateErrors: valueOf(given, 'ignore-ssl-errors'),
+          extraIdentities: valueOf(given, 'extra-certificate-identities'),
+          keepaliveSeconds: valueOf(given, 'keepalive-interval'),
+          settings: {
+            alias: valueOf(given, 'alias') ?? '',
+            priority: priorityOf(given),
+            carbons: valueOf(given, 'message-carbons'),
+            downloadsRoster: valueOf(given, 'org.freedesktop.Telepathy.Connection.Interface.ContactList.DownloadAtConnection'),
+          },
+        }),
+      );
+    },
+  };
+}
+
+function checkResource(account: BareJid, resource: string): void {
+  try {
+    fullJid(account, resource);
+  } catch (error) {
+    throw new HushError('invalid-argument', "parameter 'resource' is no resource", { cause: error });
+  }
+}
+
+function priorityOf(given: Parameters): number {
+  const priority = valueOf(given, 'priority');
+  demand(priority >= -128 && priority <= 127, 'invalid-argument', "parameter 'priority' must be between -128 and 127");
+  return priority;
+}
