@@ -175,11 +175,19 @@ export class Caps {
     if (proof !== undefined) this.#candidates.delete(proof);
   }
 
+  /** Whoever waits in line may find the answer there when their turn comes. */
   async #ask(jid: FullJid, isUrgent: boolean): Promise<DiscoInfo | undefined> {
+    return this.#answerUnderWay(jid) ?? this.#limiter.run(async () => this.of(jid) ?? this.#answerUnderWay(jid) ?? this.#start(jid), isUrgent);
+  }
+
+  #answerUnderWay(jid: FullJid): Promise<DiscoInfo | undefined> | undefined {
+    const asking = this.#asking.get(jid);
+    return asking?.announcement === this.#resources.get(jid)?.announcement ? asking?.answer : undefined;
+  }
+
+  async #start(jid: FullJid): Promise<DiscoInfo | undefined> {
     const announcement = this.#resources.get(jid)?.announcement;
-    const underWay = this.#asking.get(jid);
-    if (underWay !== undefined && underWay.announcement === announcement) return underWay.answer;
-    const asking = { announcement, answer: this.#limiter.run(() => this.#request(jid, announcement), isUrgent) };
+    const asking = { announcement, answer: this.#request(jid, announcement) };
     this.#asking.set(jid, asking);
     try {
       return await asking.answer;
