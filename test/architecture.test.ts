@@ -94,6 +94,8 @@ describe('a line is caught', () => {
     ['src/bus/names.ts', 'const a = 1;\nexport { a as default };', 'default export'],
     ['src/bus/index.ts', "export * from './names.ts';", 're-exports ./names.ts'],
     ['src/bus/index.ts', "export { isName } from './names.ts';", 're-exports ./names.ts'],
+    ['src/bus/index.ts', "export type { Name } from './names.ts';", 're-exports ./names.ts'],
+    ['src/bus/index.ts', "const x = 1;\nexport type * from './names.ts';", 're-exports ./names.ts'],
     ['src/features/text/channel.ts', "account.client.send(xml('message', { to }));", 'through security/gate.ts only'],
     ['src/xmpp/xep0184-receipts.ts', 'client.send(message);', 'through security/gate.ts only'],
     ['src/connection.ts', 'this.client.send(outgoingMessage);', 'through security/gate.ts only'],
@@ -104,6 +106,7 @@ describe('a line is caught', () => {
 
   test.each([
     ['src/main.ts', 'const level = process.env.LEVEL;'],
+    ['src/xmpp/client.ts', "export type { Credential } from './sasl.ts';\nexport class Client {}"],
     ['src/bus/names.ts', "// Math.random is not used, nor process.env\nconst text = 'export default Math.random';"],
     ['src/security/gate.ts', "this.send(xml('message', {}));\nclient.send(message);\nconst x = y as Opened;"],
     ['src/telepathy/messages.ts', 'options.send(message);'],
