@@ -6,7 +6,7 @@ import { features } from './features/index.ts';
 import type { Log } from './log.ts';
 import { managerName, protocolName, version } from './names.ts';
 import { Gate } from './security/gate.ts';
-import { plain } from './security/mechanisms/plain/plain.ts';
+import { mechanisms } from './security/mechanisms/index.ts';
 import { BaseConnection } from './telepathy/base-connection.ts';
 import { XmppClient } from './xmpp/client.ts';
 import { bareOf, domainOf, parseBareJid } from './xmpp/jid.ts';
@@ -85,7 +85,7 @@ export function newConnection(bus: Bus, log: Log, options: AccountOptions): Base
   disco.identity('client', 'pc', 'hush');
   answerPing(client, disco);
   answerVersion(client, disco, { name: 'hush', version });
-  const gate = new Gate({ plain: plain((stanza) => client.send(stanza)), log: accountLog });
+  const gate = new Gate({ plain: mechanisms.plain((stanza) => client.send(stanza)), log: accountLog });
   const services: Account = {
     connection,
     client,

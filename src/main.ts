@@ -1,5 +1,6 @@
 /** The process: options, log, the bus name, signals, exit code. */
 import { parseArgs } from 'node:util';
+import { sessionBusAddress } from './bus/address.ts';
 import { Bus } from './bus/connection.ts';
 import { asHushError, HushError } from './errors.ts';
 import { createLog } from './log.ts';
@@ -37,19 +38,10 @@ function options(): { logLevel: string; persist: boolean } {
   return { logLevel: values['log-level'], persist: values.persist };
 }
 
-/** The session bus: DBUS_SESSION_BUS_ADDRESS, else the socket that systemd gives every user. */
-function busAddress(): string {
-  const address = process.env.DBUS_SESSION_BUS_ADDRESS;
-  if (address !== undefined && address !== '') return address;
-  const runtime = process.env.XDG_RUNTIME_DIR;
-  if (runtime !== undefined && runtime !== '') return `unix:path=${runtime}/bus`;
-  throw new HushError('not-available', 'no session bus: neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set');
-}
-
 async function untilDone(log: Log, persist: boolean): Promise<number> {
   let bus: Bus;
   try {
-    bus = await Bus.open({ address: busAddress(), log });
+    bus = await Bus.open({ address: sessionBusAddress(process.env), log });
   } catch (error) {
     log.fatal(`cannot reach the session bus: ${asHushError(error).message}`);
     return Exit.noBus;

@@ -40,29 +40,39 @@ export const parameters = [
 ] as const satisfies readonly ParameterSpec[];
 
 type Spec = (typeof parameters)[number];
+type Named<Signature extends string> = Extract<Spec, { signature: Signature }>['name'];
 
-interface Values {
-  s: string;
-  b: boolean;
-  q: number;
-  n: number;
-  u: number;
-  as: string[];
-}
+/** Checked parameters with their types. The casts are safe: `checkParameters` has compared every value with its signature and filled in the defaults. */
+class Given {
+  readonly #given: Parameters;
 
-/** One checked parameter. The cast is safe: `checkParameters` has compared the value with the signature above, and filled in the default. */
-function valueOf<N extends Spec['name']>(given: Parameters, name: N): Values[Extract<Spec, { name: N }>['signature']] | (Extract<Spec, { name: N }> extends { default: unknown } ? never : undefined) {
-  return given.get(name) as ReturnType<typeof valueOf<N>>;
+  constructor(given: Parameters) {
+    this.#given = given;
+  }
+
+  /** '' where it was not given. */
+  text(name: Named<'s'>): string {
+    return (this.#given.get(name) as string | undefined) ?? '';
+  }
+  texts(name: Named<'as'>): string[] {
+    return this.#given.get(name) as string[];
+  }
+  flag(name: Named<'b'>): boolean {
+    return this.#given.get(name) as boolean;
+  }
+  number(name: Named<'q' | 'n' | 'u'>): number {
+    return this.#given.get(name) as number;
+  }
 }
 
 /** The account's bare JID. A resource in it is the user's wish for one. */
-function accountOf(given: Parameters): { account: BareJid; resource: string | undefined } {
-  const text = valueOf(given, 'account') ?? '';
+function accountOf(given: Given): { account: BareJid; resource: string | undefined } {
+  const text = given.text('account');
   const jid = tryJid(text);
   demand(jid !== undefined && localOf(jid) !== '', 'invalid-argument', "parameter 'account' must be a JID like name@domain");
   const slash = jid.indexOf('/');
   const bare = parseBareJid(slash < 0 ? jid : jid.slice(0, slash));
-  const resource = valueOf(given, 'resource') ?? (slash < 0 ? '' : jid.slice(slash + 1));
+  const resource = given.text('resource') || (slash < 0 ? '' : jid.slice(slash + 1));
   return { account: bare, resource: resource === '' ? undefined : resource };
 }
 
@@ -91,14 +101,15 @@ export function protocolFor(bus: Bus, log: Log): ProtocolDefinition {
     statuses,
     avatars: avatarRequirements,
     addressing,
-    identify: (given) => accountOf(given).account,
+    identify: (given) => accountOf(new Given(given)).account,
     normalize: normalizeContact,
-    newConnection(given) {
+    newConnection(checked) {
+      const given = new Given(checked);
       const { account, resource } = accountOf(given);
       if (resource !== undefined) checkResource(account, resource);
-      const server = valueOf(given, 'server') ?? '';
-      const port = valueOf(given, 'port');
-      const password = valueOf(given, 'password') ?? '';
+      const server = given.text('server');
+      const port = given.number('port');
+      const password = given.text('password');
       return Promise.resolve(
         newConnection(bus, log, {
           uniqueName: escapeElement(resource === undefined ? account : `${account}/${resource}`),
@@ -109,17 +120,17 @@ export function protocolFor(bus: Bus, log: Log): ProtocolDefinition {
           // A port other than the default is a wish of its own; the default one is what DNS may overrule.
           server: server !== '' ? server : port === 5222 ? undefined : account.slice(account.indexOf('@') + 1),
           port,
-          fallbackServers: valueOf(given, 'fallback-servers'),
-          directTls: valueOf(given, 'old-ssl'),
-          requireEncryption: valueOf(given, 'require-encryption'),
-          ignoresCertificateErrors: valueOf(given, 'ignore-ssl-errors'),
-          extraIdentities: valueOf(given, 'extra-certificate-identities'),
-          keepaliveSeconds: valueOf(given, 'keepalive-interval'),
+          fallbackServers: given.texts('fallback-servers'),
+          directTls: given.flag('old-ssl'),
+          requireEncryption: given.flag('require-encryption'),
+          ignoresCertificateErrors: given.flag('ignore-ssl-errors'),
+          extraIdentities: given.texts('extra-certificate-identities'),
+          keepaliveSeconds: given.number('keepalive-interval'),
           settings: {
-            alias: valueOf(given, 'alias') ?? '',
+            alias: given.text('alias'),
             priority: priorityOf(given),
-            carbons: valueOf(given, 'message-carbons'),
-            downloadsRoster: valueOf(given, 'org.freedesktop.Telepathy.Connection.Interface.ContactList.DownloadAtConnection'),
+            carbons: given.flag('message-carbons'),
+            downloadsRoster: given.flag('org.freedesktop.Telepathy.Connection.Interface.ContactList.DownloadAtConnection'),
           },
         }),
       );
@@ -135,8 +146,8 @@ function checkResource(account: BareJid, resource: string): void {
   }
 }
 
-function priorityOf(given: Parameters): number {
-  const priority = valueOf(given, 'priority');
+function priorityOf(given: Given): number {
+  const priority = given.number('priority');
   demand(priority >= -128 && priority <= 127, 'invalid-argument', "parameter 'priority' must be between -128 and 127");
   return priority;
 }

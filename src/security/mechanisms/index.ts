@@ -1,0 +1,4 @@
+/** How conversations can be carried: one line per mechanism. */
+import { plain } from './plain/plain.ts';
+
+export const mechanisms = { plain };
