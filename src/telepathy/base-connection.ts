@@ -90,6 +90,11 @@ export class BaseConnection {
     return this.#state === 'connecting' ? ConnectionStatus.connecting : ConnectionStatus.disconnected;
   }
 
+  /** True from the moment the end was announced; it may take a while until `ended`. */
+  get hasEnded(): boolean {
+    return this.#state === 'ended';
+  }
+
   /** The object on the bus, from `export` on. */
   get object(): ExportedObject {
     if (this.#object === undefined) throw new InvariantError(`${this.path} is not exported yet`);

@@ -93,6 +93,9 @@ export class ConnectionManager {
 
   async #export(connection: BaseConnection): Promise<void> {
     const exists = 'this account has a connection already';
+    // One that has ended still takes its leave of the server: clients connect again as soon as they see the status.
+    const former = this.#connections.get(connection.path);
+    if (former?.hasEnded === true) await former.end();
     if (this.#connections.has(connection.path)) throw new HushError('not-available', exists);
     this.#connections.set(connection.path, connection);
     connection.events.on('ended', () => this.#forget(connection));
