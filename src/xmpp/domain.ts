@@ -1,0 +1,62 @@
+/** Domain names and IP addresses in one canonical form: U-labels, lower case, no final dot. Source: RFC 7622 §3.2, RFC 5890–5893, RFC 5895. */
+import { isIPv4, isIPv6 } from 'node:net';
+import { domainToASCII, domainToUnicode } from 'node:url';
+import { HushError } from '../errors.ts';
+import { demandLabel, directionOf, isLeftToRightLabel, mapIdentifier } from './precis.ts';
+
+function refuse(message: string): never {
+  throw new HushError('invalid-argument', message);
+}
+
+/** Throws HushError('invalid-argument') for what is neither an IPv4 address, a bracketed IPv6 address nor a domain name. */
+export function canonicalDomain(text: string): string {
+  if (text.startsWith('[')) return canonicalIpv6(text);
+  // RFC 5895 §2: full stops of other widths are full stops.
+  const dotted = text.replace(/[\u3002\uFF0E\uFF61]/g, '.');
+  const labels = (dotted.endsWith('.') ? dotted.slice(0, -1) : dotted).split('.').map(canonicalLabel);
+  const domain = labels.join('.');
+  // Readers of URLs take such a name for an IPv4 address, in many spellings.
+  if (/^[0-9]+$/.test(labels.at(-1) ?? '') && !isIPv4(domain)) refuse('neither a domain name nor an IPv4 address');
+  if (labels.some((label) => directionOf(label) !== 'none') && !labels.every((label) => directionOf(label) === 'rtl' || isLeftToRightLabel(label))) {
+    refuse('directions mixed in one domain');
+  }
+  return domain;
+}
+
+function canonicalIpv6(text: string): string {
+  const address = text.slice(1, -1);
+  if (!text.endsWith(']') || !isIPv6(address) || address.includes('%')) refuse('not an IPv6 address');
+  return new URL(`http://${text}`).hostname;
+}
+
+function canonicalLabel(text: string): string {
+  const label = mapLabel(text);
+  if (/^[a-z0-9-]+$/.test(label)) {
+    if (label.length > 63 || label.startsWith('-') || label.endsWith('-')) refuse('not a label of a domain name');
+    return label.startsWith('xn--') ? decoded(label) : label;
+  }
+  demandUnicodeLabel(label);
+  // Punycode, its length, and the rules of IDNA that are not asked for above. Given one label of checked characters it can see nothing else in it.
+  if (domainToUnicode(domainToASCII(label)) !== label) refuse('not a label of an internationalized domain name');
+  return label;
+}
+
+function mapLabel(text: string): string {
+  return /^[!-~]*$/.test(text) ? text.toLowerCase() : mapIdentifier(text);
+}
+
+/** An A-label as the U-label it stands for. */
+function decoded(label: string): string {
+  const unicode = domainToUnicode(label);
+  if (unicode === '' || domainToASCII(unicode) !== label) refuse('not an A-label');
+  demandUnicodeLabel(unicode);
+  return unicode;
+}
+
+function demandUnicodeLabel(label: string): void {
+  demandLabel(label);
+  if (!/[^\x00-\x7F]/.test(label) || /[\x00-\x2C./:-@[-`{-\x7F]/.test(label)) refuse('a character that no domain name may hold');
+  if (label.startsWith('-') || label.endsWith('-') || label.slice(2, 4) === '--' || /^\p{M}/u.test(label)) refuse('not a label of a domain name');
+  if (label.length > 63 || domainToASCII(label).length > 63) refuse('a label that is too long');
+  if (mapLabel(label) !== label) refuse('a label without a stable form');
+}

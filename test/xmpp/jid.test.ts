@@ -1,0 +1,109 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { bareOf, domainOf, fullJid, isFull, localOf, parseBareJid, parseFullJid, parseJid, resourceOf, tryJid } from '../../src/xmpp/jid.ts';
+
+describe('a JID', () => {
+  // RFC 7622 §3.5, table 1.
+  test.each([
+    ['juliet@example.com', 'juliet@example.com'],
+    ['juliet@example.com/foo', 'juliet@example.com/foo'],
+    ['juliet@example.com/foo bar', 'juliet@example.com/foo bar'],
+    ['juliet@example.com/foo@bar', 'juliet@example.com/foo@bar'],
+    ['foo\\20bar@example.com', 'foo\\20bar@example.com'],
+    ['fussball@example.com', 'fussball@example.com'],
+    ['fu\u00DFball@example.com', 'fu\u00DFball@example.com'],
+    ['\u03C0@example.com', '\u03C0@example.com'],
+    ['\u03A3@example.com/foo', '\u03C3@example.com/foo'],
+    ['\u03C3@example.com/foo', '\u03C3@example.com/foo'],
+    ['\u03C2@example.com/foo', '\u03C2@example.com/foo'],
+    ['king@example.com/\u265A', 'king@example.com/\u265A'],
+    ['example.com', 'example.com'],
+    ['example.com/foobar', 'example.com/foobar'],
+    ['a.example.com/b@example.net', 'a.example.com/b@example.net'],
+  ])('%s of the specification is canonically %s', (text, canonical) => expect(parseJid(text)).toBe(canonical));
+
+  // RFC 7622 §3.5, table 2.
+  test.each(['"juliet"@example.com', 'foo bar@example.com', 'juliet@example.com/', '@example.com/', 'henry\u2163@example.com', '\u265A@example.com', 'juliet@', '/foobar'])(
+    '%s is none, says the specification',
+    (text) => expect(() => parseJid(text)).toThrow(expect.objectContaining({ condition: 'invalid-jid' })),
+  );
+
+  test.each([
+    ['ALICE@EXAMPLE.ORG/Home', 'alice@example.org/Home'],
+    ['\uFF21lice@\uFF45xample.org', 'alice@example.org'],
+    ['A\u030Angstr\u00F6m@example.org', '\u00E5ngstr\u00F6m@example.org'],
+    ['a@example.org.', 'a@example.org'],
+    ['a@M\u00DCNCHEN.de', 'a@m\u00FCnchen.de'],
+    ['a@xn--mnchen-3ya.de', 'a@m\u00FCnchen.de'],
+    ['a@XN--MNCHEN-3YA.DE', 'a@m\u00FCnchen.de'],
+    ['a@fa\u00DF.de', 'a@fa\u00DF.de'],
+    ['a@xn--fa-hia.de', 'a@fa\u00DF.de'],
+    ['a@example\u3002org', 'a@example.org'],
+    ['a@127.0.0.1/x', 'a@127.0.0.1/x'],
+    ['a@[2001:DB8:0:0::1]', 'a@[2001:db8::1]'],
+    ['a@example.org/x\u2003y', 'a@example.org/x y'],
+    ['\u05E9\u05DC\u05D5\u05DD@\u05E9\u05DC\u05D5\u05DD.com', '\u05E9\u05DC\u05D5\u05DD@\u05E9\u05DC\u05D5\u05DD.com'],
+  ])('has one form for its spellings: %s is %s', (text, canonical) => expect(parseJid(text)).toBe(canonical));
+
+  test.each([
+    ['a second @', 'a@b@example.org'],
+    ['an empty label', 'a@example..org'],
+    ['two final dots', 'a@example.org..'],
+    ['a hyphen at an end', 'a@-example.org'],
+    ['a label of 64', `a@${'x'.repeat(64)}.org`],
+    ['a short IPv4 address', 'a@127.1'],
+    ['an IPv6 address with a zone', 'a@[fe80::1%25eth0]'],
+    ['a port', 'a@example.org:5222'],
+    ['a percent escape', 'a@ex%61mple.org'],
+    ['an A-label of nothing', 'a@xn--a'],
+    ['an A-label that looks like one', 'a@xn--xn---epa'],
+    ['a symbol in the domain', 'a@\u2603.net'],
+    ['the same as an A-label', 'a@xn--n3h.net'],
+    ['an invisible character in the domain', 'a@exam\u00ADple.org'],
+    ['a ligature in the domain', 'a@\uFB01.org'],
+    ['mixed directions in the domain', 'a@1.\u05E9\u05DC\u05D5\u05DD'],
+    ['mixed directions', 'a\u05E9@example.org'],
+    ['a bidi control', 'a\u202Eb@example.org'],
+    ['a bidi isolate in the resource', 'a@example.org/\u2066x'],
+    ['a zero-width space', 'a\u200Bb@example.org'],
+    ['a control in the resource', 'a@example.org/x\u0007'],
+    ['a fullwidth @ in the local part', 'a\uFF20b@example.org'],
+    ['a fullwidth solidus in the local part', 'a\uFF0Fb@example.org'],
+    ['half a surrogate pair', '\uD83D@example.org'],
+    ['a NUL', 'a@exa\u0000mple.org'],
+    ['nothing at all', ''],
+  ])('is refused with %s', (_, text) => expect(tryJid(text)).toBeUndefined());
+
+  test('has at most 1023 bytes in each part', () => {
+    const local = 'a'.repeat(1023);
+    const resource = '\u00E4'.repeat(511);
+    expect(parseJid(`${local}@example.org/${resource}`)).toBe(`${local}@example.org/${resource}`);
+    expect(tryJid(`${local}a@example.org`)).toBeUndefined();
+    expect(tryJid(`a@example.org/${resource}\u00E4`)).toBeUndefined();
+  });
+
+  test('is stable: its canonical form is its own, and its parts make it up again', () => {
+    const tricky = fc.constantFrom(...'aZ19.-@/\u00DF\u0130\u03A3\u0661\u06F1\u05D0\u0627\u0301\u200C\u200D\u094D\u0915\u00B7l\uFF21\uFF20\u3002\u30FB\u212B\u1E9E\u13A0\uAB70\u0F0B\u3007\u0958\u{1F600}');
+    const text = fc.oneof(fc.string({ unit: tricky, maxLength: 12 }), fc.string({ unit: 'binary', maxLength: 8 }));
+    fc.assert(
+      fc.property(text, text, text, (local, domain, resource) => {
+        for (const written of [`${local}@${domain}/${resource}`, `${local}@x`, domain, `x@y/${resource}`]) {
+          const jid = tryJid(written);
+          if (jid === undefined) continue;
+          expect(parseJid(jid)).toBe(jid);
+          expect(isFull(jid) ? fullJid(bareOf(jid), resourceOf(jid)) : bareOf(jid)).toBe(jid);
+          expect((localOf(jid) === '' ? '' : localOf(jid) + '@') + domainOf(jid)).toBe(bareOf(jid));
+        }
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  test('is asked for with or without resource', () => {
+    expect(parseBareJid('a@example.org')).toBe('a@example.org');
+    expect(() => parseBareJid('a@example.org/x')).toThrow(expect.objectContaining({ condition: 'invalid-jid' }));
+    expect(parseFullJid('a@example.org/x')).toBe('a@example.org/x');
+    expect(() => parseFullJid('a@example.org')).toThrow(expect.objectContaining({ condition: 'invalid-jid' }));
+    expect(() => fullJid(parseBareJid('a@example.org'), '')).toThrow(expect.objectContaining({ condition: 'invalid-jid' }));
+  });
+});
