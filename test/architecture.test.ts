@@ -106,7 +106,6 @@ describe('a line is caught', () => {
 
   test.each([
     ['src/main.ts', 'const level = process.env.LEVEL;'],
-    ['src/security/mechanisms/index.ts', "export { plain } from './plain/plain.ts';"],
     ['src/xmpp/client.ts', "export type { Credential } from './sasl.ts';\nexport class Client {}"],
     ['src/bus/names.ts', "// Math.random is not used, nor process.env\nconst text = 'export default Math.random';"],
     ['src/security/gate.ts', "this.send(xml('message', {}));\nclient.send(message);\nconst x = y as Opened;"],
