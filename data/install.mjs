@@ -35,7 +35,7 @@ function install() {
   // All texts before the first write: a path that cannot be written into a service file leaves nothing behind.
   const texts = files.map((file) => ({ ...file, text: file.content() }));
   for (const { path, mode, text } of texts) say(write(path, text, mode) ? 'written' : 'unchanged', path);
-  announce();
+  announce(true);
   console.log(`\nhush runs with ${process.execPath}. Install again when that moves.`);
   console.log('Next: add a Jabber account in your Telepathy client, or see that hush answers:');
   console.log(`  busctl --user introspect ${busName} /${busName.replaceAll('.', '/')}`);
@@ -49,29 +49,49 @@ function uninstall() {
   }
   // The folder also holds what hush knows about people, which stays.
   const isKept = !removeIfEmpty(dirname(bundle));
-  announce();
+  announce(false);
   console.log('\nA hush that is running stays until it has no connection left.');
   if (isKept) console.log(`Kept: ${dirname(bundle)}, which is not empty.`);
 }
 
 /** Tells those who are there that files have come or gone. Neither is needed by a bus or a systemd that starts later. */
-function announce() {
+function announce(isInstalled) {
   const runtime = absolute(process.env.XDG_RUNTIME_DIR);
   const socket = runtime === undefined ? undefined : join(runtime, 'bus');
   const address = process.env.DBUS_SESSION_BUS_ADDRESS || (socket !== undefined && existsSync(socket) ? `unix:path=${socket}` : undefined);
   if (address === undefined) console.log('session bus: none here; one that starts later finds the files by itself');
-  else tell('session bus', ['dbus-send', `--bus=${address}`, '--dest=org.freedesktop.DBus', '--type=method_call', '--print-reply', '--reply-timeout=5000', '/org/freedesktop/DBus', 'org.freedesktop.DBus.ReloadConfig']);
+  else {
+    attempt('session bus', () => {
+      askBus(address, 'ReloadConfig');
+      const isFound = askBus(address, 'ListActivatableNames').includes(`"${busName}"`);
+      if (isInstalled && !isFound) return `does not look into ${join(dataHome, 'dbus-1/services')}: it was started with another XDG_DATA_HOME`;
+      return 'has read its files again';
+    });
+  }
   if (runtime === undefined || !existsSync(join(runtime, 'systemd'))) console.log('systemd --user: none here');
-  else tell('systemd --user', ['systemctl', '--user', 'daemon-reload']);
+  else {
+    attempt('systemd --user', () => {
+      run('systemctl', '--user', 'daemon-reload');
+      return 'has read its files again';
+    });
+  }
 }
 
-function tell(who, [program, ...args]) {
+function askBus(address, member) {
+  return run('dbus-send', `--bus=${address}`, '--dest=org.freedesktop.DBus', '--print-reply', '--reply-timeout=5000', '/org/freedesktop/DBus', `org.freedesktop.DBus.${member}`);
+}
+
+function run(program, ...args) {
+  return execFileSync(program, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: 10_000, encoding: 'utf8' });
+}
+
+/** One line about `who`: what `work` says, or why it could not be done, which is no failure of the installation. */
+function attempt(who, work) {
   try {
-    execFileSync(program, args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: 10_000 });
-    console.log(`${who}: has read its files again`);
+    console.log(`${who}: ${work()}`);
   } catch (error) {
     const reason = String(error.stderr || error.message).trim().split('\n', 1)[0];
-    console.log(`${who}: could not be told (${reason}); log out and in again if hush is not found`);
+    console.log(`${who}: could not be told (${reason}); log out and in again`);
   }
 }
 

@@ -167,6 +167,12 @@ describe('a session bus', () => {
     expect(await isFound()).toBe(true);
   });
 
+  test('that looks elsewhere is told of', async () => {
+    await startDaemon();
+    const output = await script('install', { XDG_DATA_HOME: join(folder, 'elsewhere'), DBUS_SESSION_BUS_ADDRESS: address });
+    expect(output).toContain(`session bus: does not look into ${join(folder, 'elsewhere/dbus-1/services')}`);
+  });
+
   test('that is gone is no reason to fail', async () => {
     await startDaemon();
     await daemon.stop();
