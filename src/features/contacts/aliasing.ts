@@ -66,7 +66,7 @@ class AliasingInterface {
     const nickname = this.#nicknames.of(jid) ?? '';
     if (nickname !== '') return nickname;
     const fields = this.#account.vcards.known(jid) ?? [];
-    const written = fields.find(({ name }) => name === 'NICKNAME') ?? fields.find(({ name }) => name === 'FN');
+    const written = fields.find(({ name }) => name === 'nickname') ?? fields.find(({ name }) => name === 'fn');
     return written?.values[0]?.trim() || jid;
   }
 
@@ -77,8 +77,8 @@ class AliasingInterface {
       return;
     }
     await this.#account.vcards.edit(({ fields }) => {
-      const others = fields.filter((field) => field.name !== 'NICKNAME');
-      return { fields: name === '' ? others : [...others, { name: 'NICKNAME', parameters: [], values: [name] }] };
+      const others = fields.filter((field) => field.name !== 'nickname');
+      return { fields: name === '' ? others : [...others, { name: 'nickname', parameters: [], values: [name] }] };
     });
   }
 

@@ -2,7 +2,11 @@
 import type { Feature } from '../feature.ts';
 import { attachAddressing } from './addressing.ts';
 import { attachAliasing } from './aliasing.ts';
+import { attachAvatars } from './avatars.ts';
+import { attachBlocking } from './blocking.ts';
+import { attachCapabilities, attachClientTypes } from './capabilities.ts';
 import { attachGroups } from './groups.ts';
+import { attachInfo } from './info.ts';
 import { attachList } from './list.ts';
 import { attachPresence } from './presence.ts';
 
@@ -11,7 +15,12 @@ export const contacts: Feature = {
     'org.freedesktop.Telepathy.Connection.Interface.SimplePresence',
     'org.freedesktop.Telepathy.Connection.Interface.ContactList',
     'org.freedesktop.Telepathy.Connection.Interface.ContactGroups',
+    'org.freedesktop.Telepathy.Connection.Interface.ContactBlocking',
     'org.freedesktop.Telepathy.Connection.Interface.Aliasing',
+    'org.freedesktop.Telepathy.Connection.Interface.Avatars',
+    'org.freedesktop.Telepathy.Connection.Interface.ContactCapabilities',
+    'org.freedesktop.Telepathy.Connection.Interface.ClientTypes',
+    'org.freedesktop.Telepathy.Connection.Interface.ContactInfo',
     'org.freedesktop.Telepathy.Connection.Interface.Addressing1',
   ],
   classes: [],
@@ -19,7 +28,12 @@ export const contacts: Feature = {
     attachPresence(account);
     attachList(account);
     attachGroups(account);
+    attachBlocking(account);
     attachAliasing(account);
+    attachAvatars(account);
+    attachCapabilities(account);
+    attachClientTypes(account);
+    attachInfo(account);
     attachAddressing(account);
   },
 };

@@ -1,0 +1,86 @@
+/** ContactInfo: people's cards. Connection.Interface.ContactInfo; XEP-0054 */
+import type { Implementation } from '../../bus/object.ts';
+import { Variant } from '../../bus/types.ts';
+import { demand } from '../../errors.ts';
+import type { Handle } from '../../telepathy/handles.ts';
+import { isXmlText } from '../../xmpp/element.ts';
+import type { BareJid } from '../../xmpp/jid.ts';
+import type { VCardField } from '../../xmpp/xep0054-vcard.ts';
+import type { Account } from '../feature.ts';
+
+const CONTACT_INFO = 'org.freedesktop.Telepathy.Connection.Interface.ContactInfo';
+
+type Field = [name: string, parameters: string[], values: string[]];
+
+/** Contact_Info_Flags (u): our own can be set. What contacts change is not pushed to us as such. */
+const canSet = 1;
+/** Contact_Info_Field_Flags (u): the parameters must be exactly those given. */
+const exactly = 1;
+const unbounded = 0xffff_ffff;
+
+const single = ['n', 'fn', 'bday', 'nickname', 'title', 'role', 'note', 'desc', 'org', 'tz', 'geo'];
+const several = ['tel', 'email', 'adr', 'label', 'url'];
+
+/** What our own card may have: (name, parameters that may be given, flags, how many). */
+const supportedFields: [string, string[], number, number][] = [
+  ...single.map((name): [string, string[], number, number] => [name, [], exactly, 1]),
+  ...several.map((name): [string, string[], number, number] => [name, name === 'url' ? [] : ['type=home', 'type=work', 'type=pref'], 0, unbounded]),
+];
+
+const maxFields = 128;
+const maxValue = 4096;
+
+export function attachInfo(account: Account): void {
+  const { connection, vcards } = account;
+  connection.contacts.provide(CONTACT_INFO, (handle) => {
+    const fields = vcards.known(account.jidOf(handle));
+    return fields === undefined ? [] : [[`${CONTACT_INFO}/info`, new Variant('a(sasas)', fields.map(toField))]];
+  });
+  vcards.events.on('changed', (owner, card) => {
+    connection.object.emit(CONTACT_INFO, 'ContactInfoChanged', account.handleOf(owner), card.fields.map(toField));
+  });
+  const known = (handles: readonly Handle[]): [Handle, BareJid][] => {
+    connection.requireConnected();
+    return handles.map((handle) => [handle, account.jidOf(handle)]);
+  };
+  connection.addInterface(CONTACT_INFO, {
+    methods: {
+      GetContactInfo: (_call, handles) =>
+        new Map(known(handles).flatMap(([handle, jid]) => {
+          const fields = vcards.known(jid);
+          return fields === undefined ? [] : [[handle, fields.map(toField)] as const];
+        })),
+      RefreshContactInfo: (_call, handles) => {
+        for (const [, jid] of known(handles)) connection.tasks.run('contact info', async () => {
+          await vcards.fetch(jid);
+        });
+      },
+      RequestContactInfo: async (_call, handle) => {
+        connection.requireConnected();
+        const jid = account.jidOf(handle);
+        return (vcards.known(jid) ?? (await vcards.fetch(jid)).fields).map(toField);
+      },
+      SetContactInfo: async (_call, given) => {
+        connection.requireConnected();
+        demand(given.length <= maxFields, 'invalid-argument', `a card has at most ${maxFields} fields`);
+        const fields = given.map(fromField);
+        await vcards.edit(() => ({ fields }));
+      },
+    },
+    properties: {
+      ContactInfoFlags: () => canSet,
+      SupportedFields: () => supportedFields,
+    },
+  } satisfies Implementation<typeof CONTACT_INFO>);
+}
+
+function toField({ name, parameters, values }: VCardField): Field {
+  return [name, [...parameters], [...values]];
+}
+
+function fromField([name, parameters, values]: Field): VCardField {
+  const supported = supportedFields.find(([known]) => known === name);
+  demand(supported !== undefined, 'invalid-argument', `a card has no field '${name.slice(0, 64)}' here`);
+  demand(values.every((value) => isXmlText(value) && value.length <= maxValue), 'invalid-argument', `a value of '${name}' cannot be written`);
+  return { name, parameters: parameters.filter((parameter) => /^[a-z]+=[a-z0-9-]+$/i.test(parameter)), values };
+}
