@@ -51,6 +51,7 @@ export function writeMessage(writer: Writer, serial: number, message: Outgoing, 
     const bodyStart = writer.pos;
     signature.encode(writer, body);
     writer.patch(start + 4, writer.pos - bodyStart);
+    writer.endMessage();
   } catch (error) {
     writer.pos = start;
     throw error;

@@ -7,7 +7,7 @@ import type { ObjectPath } from './types.ts';
 /** Bytes of one array. */
 const maxArray = 64 * 1024 * 1024;
 /** Elements of all arrays of one message, bytes aside: a million empty ones are cheap to send and dear to keep. */
-const maxElements = 1024 * 1024;
+const maxElements = 256 * 1024;
 /** Up to here a loop in JavaScript is faster than a call into native code. */
 const shortString = 32;
 

@@ -93,7 +93,12 @@ export class ObjectServer<M extends InterfacesOf<M> = InterfaceMap> {
 
   #find(message: Incoming): BoundMethod {
     const interfaces = this.#interfacesAt(message);
-    const candidates = message.interface === '' ? [...interfaces.values()] : [interfaces.get(message.interface) ?? unknownInterface()];
+    const named = interfaces.get(message.interface);
+    if (named === undefined && message.interface !== '') {
+      if (!this.#objects.has(message.path)) throw unknownObject();
+      throw new HushError('unknown-interface', 'the object does not have this interface');
+    }
+    const candidates = named === undefined ? [...interfaces.values()] : [named];
     const [method, ...others] = candidates.flatMap((candidate) => candidate.methods.get(message.member) ?? []);
     if (method === undefined) throw new HushError('unknown-method', 'the object has no such method');
     if (others.length > 0) throw new HushError('unknown-method', 'several interfaces have this method: name one');
@@ -107,7 +112,7 @@ export class ObjectServer<M extends InterfacesOf<M> = InterfaceMap> {
     // A ping is answered on any path; the root and the ways to objects can be introspected.
     if (message.interface === this.#peer.name) return new Map([[this.#peer.name, this.#peer]]);
     const children = this.#tree.children(path) ?? (path === '/' ? [] : undefined);
-    if (children === undefined) throw new HushError('unknown-object', 'there is no object at this path');
+    if (children === undefined) throw unknownObject();
     const interfaces = new Map([[this.#peer.name, this.#peer]]);
     const introspect = introspectable(() => interfaces.values(), () => children);
     return interfaces.set(introspect.name, introspect);
@@ -156,8 +161,8 @@ export class ObjectServer<M extends InterfacesOf<M> = InterfaceMap> {
   }
 }
 
-function unknownInterface(): never {
-  throw new HushError('unknown-interface', 'the object does not have this interface');
+function unknownObject(): HushError {
+  return new HushError('unknown-object', 'there is no object at this path');
 }
 
 /** An error's text as D-Bus can carry it. It may quote a peer. */

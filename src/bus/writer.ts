@@ -27,11 +27,16 @@ export class Writer {
     return this.pos;
   }
 
+  /** Throws when the message is longer than D-Bus allows. */
+  endMessage(): void {
+    if (this.pos - this.#start > maxMessage) throw tooLong();
+  }
+
   /** What has been written since the last call; the writer is empty afterwards. */
   take(): Buffer {
     const written = this.#bytes.subarray(0, this.pos);
     this.pos = 0;
-    if (written.length <= initialSize / 2) return Buffer.from(written);
+    if (this.#bytes.length === initialSize && written.length <= initialSize / 2) return Buffer.from(written);
     this.#bytes = Buffer.alloc(initialSize);
     this.#view = viewOf(this.#bytes);
     return written;
@@ -46,7 +51,7 @@ export class Writer {
   #ensure(more: number): void {
     const needed = this.pos + more;
     if (needed <= this.#bytes.length) return;
-    if (needed - this.#start > maxMessage) throw new HushError('invalid-argument', 'the message is too long for D-Bus');
+    if (needed - this.#start > maxMessage) throw tooLong();
     const larger = Buffer.alloc(Math.max(needed, this.#bytes.length * 2));
     this.#bytes.copy(larger, 0, 0, this.pos);
     this.#bytes = larger;
@@ -189,6 +194,10 @@ export class Writer {
   patch(at: number, value: number): void {
     this.#view.setUint32(at, value, true);
   }
+}
+
+function tooLong(): HushError {
+  return new HushError('invalid-argument', 'the message is too long for D-Bus');
 }
 
 function viewOf(bytes: Buffer): DataView {

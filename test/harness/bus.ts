@@ -58,8 +58,11 @@ export async function startBus(options: BusOptions = {}): Promise<TestBus> {
   await writeFile(file, configuration(directory, options.serviceDirs ?? []));
   const daemon = spawn('dbus-daemon', [`--config-file=${file}`, '--nofork', '--nopidfile', '--print-address'], {
     env: { ...process.env, ...options.environment },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
+  // Its complaints are about fd limits mostly; they matter when it does not start.
+  let complaints = '';
+  daemon.stderr.on('data', (chunk: Buffer) => (complaints = (complaints + chunk.toString()).slice(-4096)));
   const exited = once(daemon, 'exit');
   const kill = (): void => {
     daemon.kill('SIGKILL');
@@ -68,7 +71,7 @@ export async function startBus(options: BusOptions = {}): Promise<TestBus> {
   const lines = createInterface({ input: daemon.stdout });
   const [address] = (await Promise.race([
     once(lines, 'line'),
-    exited.then(() => Promise.reject(new Error('dbus-daemon ended before it gave its address'))),
+    exited.then(() => Promise.reject(new Error(`dbus-daemon ended before it gave its address: ${complaints}`))),
   ])) as [string];
   let stopping: Promise<void> | undefined;
   return {
