@@ -1,13 +1,24 @@
 /** The other end: a Telepathy client of the tests, and everything that crosses the bus, in order. */
-import type { Bus } from '../../src/bus/connection.ts';
+import { Bus } from '../../src/bus/connection.ts';
 import { interfaceTables } from '../../src/bus/interfaces.ts';
 import type { InterfaceName } from '../../src/bus/interfaces.ts';
 import { str, u32 } from '../../src/bus/types.ts';
 import type { Variant, VariantMap } from '../../src/bus/types.ts';
+import { silentLog } from '../../src/log.ts';
 import { CHANNEL, CONNECTION, CONNECTION_MANAGER, REQUESTS, TEXT } from '../../src/telepathy/constants.ts';
 import { Program } from '../harness/process.ts';
 
 const PROPERTIES = 'org.freedesktop.DBus.Properties';
+const daemonCall = { destination: 'org.freedesktop.DBus', path: '/org/freedesktop/DBus', interface: 'org.freedesktop.DBus' };
+
+/** A client that hears every signal of `service` (a unique name) from now on. */
+export async function openClient(address: string, service: string): Promise<Bus> {
+  const bus = await Bus.open({ address, log: silentLog });
+  bus.subscribe({ sender: service }, () => undefined);
+  // The daemon has seen the rule when it answers this.
+  await bus.call({ ...daemonCall, member: 'GetId' });
+  return bus;
+}
 
 /** One object of the echo connection manager. */
 export class Remote {
@@ -135,7 +146,7 @@ export class Traffic {
     const marked = new Promise<void>((resolve) => {
       this.#marked = resolve;
     });
-    await this.#bus.call({ destination: 'org.freedesktop.DBus', path: '/org/freedesktop/DBus', interface: 'org.freedesktop.DBus', member: 'GetId' });
+    await this.#bus.call({ ...daemonCall, member: 'GetId' });
     await marked;
     const lines = this.#lines;
     this.#lines = [];

@@ -7,7 +7,7 @@ import { silentLog } from '../../src/log.ts';
 import { CHANNEL, CONNECTION, CONNECTION_MANAGER, PROTOCOL, TEXT } from '../../src/telepathy/constants.ts';
 import { startBus } from '../harness/bus.ts';
 import type { TestBus } from '../harness/bus.ts';
-import { account, connect, echoManager, requestConnection, Traffic } from './client.ts';
+import { account, connect, echoManager, openClient, requestConnection, Traffic } from './client.ts';
 import type { Remote } from './client.ts';
 import { EchoManager } from './echo.ts';
 
@@ -22,7 +22,7 @@ let protocol: Remote;
 beforeAll(async () => {
   daemon = await startBus();
   echo = await EchoManager.start(daemon.address);
-  client = await Bus.open({ address: daemon.address, log: silentLog });
+  client = await openClient(daemon.address, echo.bus.uniqueName);
   manager = echoManager(client);
   protocol = manager.at(`${manager.path}/echo_im`);
 });
@@ -158,7 +158,7 @@ describe('a connection manager nobody needs', () => {
   test('is never idle while it has a connection, connected or not, and some time after the last', async () => {
     const other = await startBus();
     const lonely = await EchoManager.start(other.address, 200);
-    const user = await Bus.open({ address: other.address, log: silentLog });
+    const user = await openClient(other.address, lonely.bus.uniqueName);
     let isIdle = false;
     const idle = lonely.manager.idle.then(() => {
       isIdle = true;
@@ -179,8 +179,8 @@ describe('a connection manager nobody needs', () => {
 
   test('ends every connection when it is closed, and is gone from the bus', async () => {
     const other = await startBus();
-    const user = await Bus.open({ address: other.address, log: silentLog });
     const lonely = await EchoManager.start(other.address);
+    const user = await openClient(other.address, lonely.bus.uniqueName);
     const connection = await connect(user, 'last@echo');
     const status = connection.next(CONNECTION, 'StatusChanged');
     await lonely.manager.close();

@@ -1,13 +1,12 @@
 /** The life of a connection, its handles and its contacts, over the bus. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { Bus } from '../../src/bus/connection.ts';
+import type { Bus } from '../../src/bus/connection.ts';
 import { bool, str, Variant } from '../../src/bus/types.ts';
 import { HushError } from '../../src/errors.ts';
-import { silentLog } from '../../src/log.ts';
 import { CHANNEL, CONNECTION, CONTACTS, REQUESTS } from '../../src/telepathy/constants.ts';
 import { startBus } from '../harness/bus.ts';
 import type { TestBus } from '../harness/bus.ts';
-import { connect, deferred, ensureText, Remote, requestConnection, Traffic } from './client.ts';
+import { connect, deferred, ensureText, openClient, Remote, requestConnection, Traffic } from './client.ts';
 import { EchoManager, quietNetwork } from './echo.ts';
 
 const ERROR = 'org.freedesktop.Telepathy.Error';
@@ -20,7 +19,7 @@ let names = 0;
 beforeAll(async () => {
   daemon = await startBus();
   echo = await EchoManager.start(daemon.address);
-  client = await Bus.open({ address: daemon.address, log: silentLog });
+  client = await openClient(daemon.address, echo.bus.uniqueName);
   traffic = await Traffic.start(daemon.address, client, echo.bus.uniqueName);
 });
 afterEach(() => {
@@ -151,7 +150,7 @@ describe('disconnecting', () => {
     echo.network.connect = (signal) => new Promise((_resolve, reject) => {
       signal.addEventListener('abort', () => {
         reason = signal.reason;
-        reject(reason);
+        reject(new Error('aborted'));
       });
       trying.resolve();
     });
@@ -180,8 +179,15 @@ describe('disconnecting', () => {
   });
 
   test('twice at the same time is fine', async () => {
+    const left = deferred();
+    echo.network.disconnect = () => left.promise;
     const connection = await connect(client, `account${++names}@echo`);
-    await Promise.all([connection.call(CONNECTION, 'Disconnect'), connection.call(CONNECTION, 'Disconnect')]);
+    const both = Promise.all([connection.call(CONNECTION, 'Disconnect'), connection.call(CONNECTION, 'Disconnect')]);
+    await connection.call(CONNECTION, 'GetStatus');
+    await traffic.take();
+    left.resolve();
+    await both;
+    expect(await traffic.take()).toEqual(['→ Disconnect', '→ Disconnect']);
   });
 
   test('succeeds though the server cannot be left in order', async () => {
