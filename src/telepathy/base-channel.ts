@@ -1,7 +1,7 @@
 /** One channel on the bus: what all types of channel have in common. Telepathy specification, Channel and Channel.Interface.Destroyable. */
 import { interfaceTables } from '../bus/interfaces.ts';
-import type { InterfaceName } from '../bus/interfaces.ts';
-import type { ExportedObject, Implementation } from '../bus/object.ts';
+import type { InterfaceMap, InterfaceName } from '../bus/interfaces.ts';
+import type { ExportedObject, Implementation, Properties } from '../bus/object.ts';
 import { objectPath } from '../bus/types.ts';
 import type { ObjectPath, VariantMap } from '../bus/types.ts';
 import { InvariantError } from '../errors.ts';
@@ -80,6 +80,13 @@ export class BaseChannel {
     if (this.#state !== 'new') throw new InvariantError(`${this.path} is exported already`);
     if (this.#interfaces.has(name)) throw new InvariantError(`${name} twice on ${this.path}`);
     this.#interfaces.set(name, (object) => object.implement(name, implementation));
+  }
+
+  /** Adds no more of an interface than some read-only properties, as `addInterface`. */
+  addPart<N extends InterfaceName>(name: N, properties: Partial<Properties<InterfaceMap[N]>>): void {
+    if (this.#state !== 'new') throw new InvariantError(`${this.path} is exported already`);
+    if (this.#interfaces.has(name)) throw new InvariantError(`${name} twice on ${this.path}`);
+    this.#interfaces.set(name, (object) => object.implementPart(name, properties));
   }
 
   /** Puts the channel on the bus. It is known to clients once it is the answer to their request, or is announced with `connection.requests.announce`. */

@@ -179,6 +179,7 @@ export class BaseConnection {
     this.object.emit(CONNECTION, 'SelfHandleChanged', this.selfHandle);
     this.object.emit(CONNECTION, 'SelfContactChanged', this.selfHandle, this.#selfId);
     this.events.run('beforeConnected');
+    if (this.hasEnded) return;
     this.#enter('connected');
     this.#sayStatus(DisconnectReason.requested);
     this.events.run('connected');

@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import type { Bus } from '../../src/bus/connection.ts';
 import { bool, str, Variant } from '../../src/bus/types.ts';
 import { HushError } from '../../src/errors.ts';
-import { CHANNEL, CONNECTION, CONTACTS, REQUESTS } from '../../src/telepathy/constants.ts';
+import { BaseChannel } from '../../src/telepathy/base-channel.ts';
+import { CHANNEL, CONNECTION, CONTACTS, DESTROYABLE, REQUESTS } from '../../src/telepathy/constants.ts';
 import { startBus } from '../harness/bus.ts';
 import type { TestBus } from '../harness/bus.ts';
 import { connect, deferred, ensureText, openClient, Remote, requestConnection, Traffic } from './client.ts';
@@ -226,6 +227,55 @@ describe('a stream that fails', () => {
     const status = connection.next(CONNECTION, 'StatusChanged');
     await Promise.all([ours.end(new HushError('network-error', 'cut')), ours.end(), ours.end(new HushError('connection-lost', 'gone'))]);
     expect(await status).toEqual([2, 2]);
+  });
+});
+
+describe('what goes wrong at the end', () => {
+  test('in one place stops nothing elsewhere', async () => {
+    const connection = await connect(client, `account${++names}@echo`);
+    const { connection: ours } = echo.accounts.at(-1)!;
+    const ended: string[] = [];
+    const off = ours.events.on('ended', () => void ended.push('removed'));
+    ours.events.on('ended', () => void ended.push('ended'));
+    off();
+    const failing = new BaseChannel(ours, {
+      name: 'failing', type: DESTROYABLE, targetHandleType: 0, target: 0, targetId: '', requested: false, initiator: 0,
+      onClosed: () => {
+        throw new Error('cannot clean up');
+      },
+    });
+    failing.addInterface(DESTROYABLE, { methods: { Destroy: () => undefined } });
+    failing.export();
+    await traffic.take();
+    await connection.call(CONNECTION, 'Disconnect');
+    await failing.closed;
+    await ours.end();
+    // Nobody knew of the channel, so nobody is told that it is no longer there.
+    expect(await traffic.take()).toEqual(['Closed', 'StatusChanged', '→ Disconnect']);
+    expect(ended).toEqual(['ended']);
+  });
+
+  test('a hook may end the connection that is about to be connected', async () => {
+    const connection = await fresh();
+    const { connection: ours } = echo.accounts.at(-1)!;
+    ours.events.on('beforeConnected', () => ours.tasks.run('change of mind', () => ours.end(new HushError('not-available', 'no'))));
+    await traffic.take();
+    const error = connection.next(CONNECTION, 'ConnectionError');
+    await connection.call(CONNECTION, 'Connect');
+    await error;
+    expect(await traffic.take()).toEqual(['StatusChanged', '→ Connect', 'SelfHandleChanged', 'SelfContactChanged', 'ConnectionError', 'StatusChanged']);
+  });
+
+  test('a bus that is gone keeps no connection from ending', async () => {
+    const other = await startBus();
+    const lonely = await EchoManager.start(other.address);
+    const user = await openClient(other.address, lonely.bus.uniqueName);
+    await connect(user, 'last@echo');
+    await other.stop();
+    await lonely.bus.closed;
+    await lonely.manager.close();
+    expect(lonely.accounts[0]!.connection.hasEnded).toBe(true);
+    user.close();
   });
 });
 
