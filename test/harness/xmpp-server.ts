@@ -450,6 +450,8 @@ export class ScriptedSession {
       if (bind !== undefined) {
         this.jid = `${this.user}@${this.server.domain}/${bind.child('resource')?.text ?? randomUUID()}`;
         this.#say('bound', `<iq type='result' id='${escapeXml(request.attrs.id ?? '')}'><bind xmlns='${ns.bind}'><jid>${escapeXml(this.jid)}</jid></bind></iq>`);
+        // What a client sends right behind its request, without waiting.
+        for (const event of this.#events) if (event.kind === 'element') this.#answer(event.element);
         return;
       }
       if (request.name === 'resume' && this.#resume(request)) return;
