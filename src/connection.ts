@@ -1,16 +1,21 @@
 /** One account: its stream, its connection on the bus, the gate between the two, and the features. */
+import { setTimeout } from 'node:timers/promises';
 import type { Bus } from './bus/connection.ts';
+import { HushError } from './errors.ts';
 import { Authentication } from './features/authentication/authentication.ts';
 import type { Account, AccountSettings } from './features/feature.ts';
 import { features } from './features/index.ts';
 import type { Log } from './log.ts';
 import { managerName, protocolName, version } from './names.ts';
+import { Conversations } from './security/conversations.ts';
+import { ForgetfulKeeper } from './security/forgetful-keeper.ts';
 import { Gate } from './security/gate.ts';
 import { mechanisms } from './security/mechanisms/index.ts';
+import { Trust } from './security/trust.ts';
 import { BaseConnection } from './telepathy/base-connection.ts';
 import { XmppClient } from './xmpp/client.ts';
-import { bareOf, domainOf, parseBareJid } from './xmpp/jid.ts';
-import type { BareJid } from './xmpp/jid.ts';
+import { bareOf, domainOf, isFull, parseBareJid } from './xmpp/jid.ts';
+import type { BareJid, FullJid } from './xmpp/jid.ts';
 import { PresenceTracker } from './xmpp/presence.ts';
 import { Roster } from './xmpp/roster.ts';
 import { Disco } from './xmpp/xep0030-disco.ts';
@@ -40,6 +45,9 @@ export interface AccountOptions {
   readonly keepaliveSeconds: number;
   readonly settings: AccountSettings;
 }
+
+/** Milliseconds. */
+const limits = { goodbye: 1000 } as const;
 
 /** The URI of this program in entity capabilities. XEP-0115 §4 */
 const capsNode = 'urn:x-telepathy-hush';
@@ -76,7 +84,16 @@ export function newConnection(bus: Bus, log: Log, options: AccountOptions): Base
     selfId: account,
     normalize: options.normalize,
     log: accountLog,
-    lifecycle: { connect: (signal) => client.connect(signal), disconnect: () => client.close() },
+    lifecycle: {
+      async connect(signal) {
+        await Promise.all([client.connect(signal), trust.ready()]);
+      },
+      async disconnect() {
+        // Sessions end in an authenticated way if their last bytes leave at once; nobody waits long for a contact.
+        await Promise.race([conversations.close(), setTimeout(limits.goodbye)]);
+        await client.close();
+      },
+    },
   });
 
   const roster = new Roster(client);
@@ -85,11 +102,29 @@ export function newConnection(bus: Bus, log: Log, options: AccountOptions): Base
   disco.identity('client', 'pc', 'hush');
   answerPing(client, disco);
   answerVersion(client, disco, { name: 'hush', version });
-  const gate = new Gate({ plain: mechanisms.plain((stanza) => client.send(stanza)), log: accountLog });
+  const trust = new Trust({ keeper: new ForgetfulKeeper(), policy: 'opportunistic', mechanisms: [], log: accountLog });
+  const conversations: Conversations = new Conversations({
+    trust,
+    mechanisms: [],
+    bareOf,
+    resources: (peer) => resourcesOf(presence, peer),
+    gate: () => gate,
+    tasks: connection.tasks,
+    log: accountLog,
+  });
+  const gate: Gate = new Gate({
+    plain: mechanisms.plain((stanza) => client.send(stanza)),
+    stanceOf: (conversation) => conversations.stanceOf(conversation),
+    onWaiting: (conversation) => conversations.waits(conversation),
+    log: accountLog,
+  });
   const services: Account = {
     connection,
     client,
+    bus,
     gate,
+    conversations,
+    trust,
     settings,
     log: accountLog,
     roster,
@@ -102,6 +137,16 @@ export function newConnection(bus: Bus, log: Log, options: AccountOptions): Base
     jidOf: (handle) => parseBareJid(connection.handles.id(handle)),
   };
   for (const feature of features) feature.attach(services);
-  client.events.on('closed', (error) => connection.tasks.run('stream closed', () => connection.end(error)));
+  client.events.on('closed', (error) => {
+    connection.tasks.run('stream closed', () => connection.end(error ?? new HushError('connection-lost', 'the server has closed the stream')));
+  });
   return connection;
+}
+
+/** The resources of a contact that are there, best first. One with negative priority takes part in no conversation. */
+function resourcesOf(presence: PresenceTracker, peer: BareJid): FullJid[] {
+  return [...presence.of(peer).values()]
+    .filter(({ priority }) => priority >= 0)
+    .sort((a, b) => b.priority - a.priority)
+    .flatMap(({ jid }) => (isFull(jid) ? [jid] : []));
 }

@@ -153,6 +153,39 @@ export interface InterfaceMap {
       MessageReceived: [message: VariantMap[]];
     };
   };
+  /** Who it is at the other end of a secured channel. */
+  'org.freedesktop.Telepathy.Channel.Interface.PeerAuthentication': {
+    methods: {
+      /** The user has compared the number with the contact over another way. */
+      ConfirmSafetyNumber: { in: [safetyNumber: string]; out: [] };
+      /** The key of this session is not the contact's: the session ends, and the key counts as changed. */
+      Distrust: { in: []; out: [] };
+      /** Asks the contact for a secret that only the two know; the question may be empty. */
+      StartSharedSecret: { in: [question: string, secret: string]; out: [] };
+      /** Answers the contact's question. */
+      AnswerSharedSecret: { in: [secret: string]; out: [] };
+      /** Gives up the run that is under way. */
+      AbortSharedSecret: { in: []; out: [] };
+    };
+    properties: {
+      /** Of our own key in this session; empty without a session or when the key is made for one session only. */
+      LocalFingerprint: { type: string; access: 'read' };
+      /** Of the contact's key in this session; empty likewise. */
+      RemoteFingerprint: { type: string; access: 'read' };
+      /** Sixty digits in twelve groups of five, the same at both ends if and only if both see the same two keys; empty without a session that has them. */
+      SafetyNumber: { type: string; access: 'read' };
+      /** 0 unknown, 1 seen, 2 verified, 3 changed: the contact came with another key than the one that was verified. */
+      Trust: { type: number; access: 'read' };
+      /** What the contact asks while it waits for the answer to a shared secret; empty otherwise. */
+      Question: { type: string; access: 'read' };
+    };
+    signals: {
+      /** The contact asks for the secret. */
+      SharedSecretRequested: [question: string];
+      /** A run is over. */
+      SharedSecretConcluded: [verified: boolean, error: string];
+    };
+  };
   /** A SASL exchange, answered by whoever knows the password. */
   'org.freedesktop.Telepathy.Channel.Interface.SASLAuthentication': {
     methods: {
@@ -196,14 +229,57 @@ export interface InterfaceMap {
       NewChallenge: [challengeData: Buffer];
     };
   };
-  /** What the channel promises. */
+  /** What the channel promises, and how to ask for more. */
   'org.freedesktop.Telepathy.Channel.Interface.Securable': {
-    methods: {};
+    methods: {
+      /** Secures the channel now; returns when State is 2, on a secure channel at once. */
+      Secure: { in: [mechanisms: string[]]; out: [] };
+      /** Raises the demands; returns when all but Verified hold, starting a session if need be. */
+      Require: { in: [properties: string[]]; out: [] };
+      /** Ends the secured conversation in an authenticated way. */
+      End: { in: []; out: [] };
+    };
     properties: {
-      /** True only when nobody but the two ends can read along. */
+      /** Confidentiality: only this connection manager and one remote endpoint hold the keys. */
       Encrypted: { type: boolean; access: 'read' };
-      /** True only when the other end is proved to be who it says it is. */
+      /** Messages that were changed, inserted, reordered, replayed or deleted are detected. */
+      IntegrityProtected: { type: boolean; access: 'read' };
+      /** The end is authenticated too: a lost tail is known, and shown. */
+      Complete: { type: boolean; access: 'read' };
+      /** Strong authentication: the peer's key was confirmed by a shared secret, by comparing safety numbers, or by a certificate of a configured authority that names the contact. */
       Verified: { type: boolean; access: 'read' };
+      /** The key is vouched for by the signalling path only, that is by both servers; implied by Verified. */
+      WeaklyAuthenticated: { type: boolean; access: 'read' };
+      /** The same key as in earlier conversations, whether or not it was ever verified. */
+      KeyContinuity: { type: boolean; access: 'read' };
+      /** A passive observer, the servers included, cannot tell which public keys are used. */
+      WeaklyAnonymous: { type: boolean; access: 'read' };
+      /** Neither can an active attacker. */
+      StronglyAnonymous: { type: boolean; access: 'read' };
+      /** No message of this or an earlier conversation is accepted as new. */
+      ReplayProtected: { type: boolean; access: 'read' };
+      /** A later compromise of long-term keys does not open a recorded conversation. */
+      ForwardSecret: { type: boolean; access: 'read' };
+      /** A transcript does not prove to a third party who wrote the content. */
+      Deniable: { type: boolean; access: 'read' };
+      /** It does. */
+      NonRepudiable: { type: boolean; access: 'read' };
+      /** The two ends compared inside the session what was negotiated outside, and agreed. */
+      DowngradeResistant: { type: boolean; access: 'read' };
+      /** 0 insecure: what is sent is plaintext. */
+      State: { type: number; access: 'read' };
+      /** Empty unless ended; then clean (ended by the contact), unauthenticated (cut off, by whomever), connection-lost, failed (could not be secured), key-changed, or local. */
+      EndReason: { type: string; access: 'read' };
+      /** What secures the channel, such as xtls; empty without. */
+      Mechanism: { type: string; access: 'read' };
+      /** What could be started with this contact now, best first. */
+      AvailableMechanisms: { type: string[]; access: 'read' };
+      /** The demands in force, by the names of the claims; only grows. */
+      RequiredProperties: { type: string[]; access: 'read' };
+      /** What can be denied: none, message (who wrote it) or participation (having taken part at all). */
+      DeniabilityScope: { type: string; access: 'read' };
+      /** For experts: tls-version, cipher-suite, key-agreement, peer-key-type, peer-fingerprint, verification- method (all s), verified-since (x, Unix time), previously-secured (b). */
+      Details: { type: VariantMap; access: 'read' };
     };
     signals: {};
   };
@@ -781,6 +857,26 @@ export const interfaceTables: Readonly<Record<InterfaceName, InterfaceTable>> = 
       MessageReceived: { signature: 'aa{sv}', names: ['Message'] },
     },
   },
+  'org.freedesktop.Telepathy.Channel.Interface.PeerAuthentication': {
+    methods: {
+      ConfirmSafetyNumber: { in: 's', inNames: ['Safety_Number'], out: '', outNames: [] },
+      Distrust: { in: '', inNames: [], out: '', outNames: [] },
+      StartSharedSecret: { in: 'ss', inNames: ['Question', 'Secret'], out: '', outNames: [] },
+      AnswerSharedSecret: { in: 's', inNames: ['Secret'], out: '', outNames: [] },
+      AbortSharedSecret: { in: '', inNames: [], out: '', outNames: [] },
+    },
+    properties: {
+      LocalFingerprint: { signature: 's', access: 'read', emitsChange: 'true' },
+      RemoteFingerprint: { signature: 's', access: 'read', emitsChange: 'true' },
+      SafetyNumber: { signature: 's', access: 'read', emitsChange: 'true' },
+      Trust: { signature: 'u', access: 'read', emitsChange: 'true' },
+      Question: { signature: 's', access: 'read', emitsChange: 'true' },
+    },
+    signals: {
+      SharedSecretRequested: { signature: 's', names: ['Question'] },
+      SharedSecretConcluded: { signature: 'bs', names: ['Verified', 'Error'] },
+    },
+  },
   'org.freedesktop.Telepathy.Channel.Interface.SASLAuthentication': {
     methods: {
       StartMechanism: { in: 's', inNames: ['Mechanism'], out: '', outNames: [] },
@@ -807,10 +903,32 @@ export const interfaceTables: Readonly<Record<InterfaceName, InterfaceTable>> = 
     },
   },
   'org.freedesktop.Telepathy.Channel.Interface.Securable': {
-    methods: {},
+    methods: {
+      Secure: { in: 'as', inNames: ['Mechanisms'], out: '', outNames: [] },
+      Require: { in: 'as', inNames: ['Properties'], out: '', outNames: [] },
+      End: { in: '', inNames: [], out: '', outNames: [] },
+    },
     properties: {
       Encrypted: { signature: 'b', access: 'read', emitsChange: 'true' },
+      IntegrityProtected: { signature: 'b', access: 'read', emitsChange: 'true' },
+      Complete: { signature: 'b', access: 'read', emitsChange: 'true' },
       Verified: { signature: 'b', access: 'read', emitsChange: 'true' },
+      WeaklyAuthenticated: { signature: 'b', access: 'read', emitsChange: 'true' },
+      KeyContinuity: { signature: 'b', access: 'read', emitsChange: 'true' },
+      WeaklyAnonymous: { signature: 'b', access: 'read', emitsChange: 'true' },
+      StronglyAnonymous: { signature: 'b', access: 'read', emitsChange: 'true' },
+      ReplayProtected: { signature: 'b', access: 'read', emitsChange: 'true' },
+      ForwardSecret: { signature: 'b', access: 'read', emitsChange: 'true' },
+      Deniable: { signature: 'b', access: 'read', emitsChange: 'true' },
+      NonRepudiable: { signature: 'b', access: 'read', emitsChange: 'true' },
+      DowngradeResistant: { signature: 'b', access: 'read', emitsChange: 'true' },
+      State: { signature: 'u', access: 'read', emitsChange: 'true' },
+      EndReason: { signature: 's', access: 'read', emitsChange: 'true' },
+      Mechanism: { signature: 's', access: 'read', emitsChange: 'true' },
+      AvailableMechanisms: { signature: 'as', access: 'read', emitsChange: 'true' },
+      RequiredProperties: { signature: 'as', access: 'read', emitsChange: 'true' },
+      DeniabilityScope: { signature: 's', access: 'read', emitsChange: 'true' },
+      Details: { signature: 'a{sv}', access: 'read', emitsChange: 'true' },
     },
     signals: {},
   },

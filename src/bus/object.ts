@@ -56,7 +56,7 @@ type Property<P extends InterfaceShape['properties'][string]> =
   : { readonly get: () => Accepted<P['type']>; readonly set: Setter<P['type']> };
 
 type Methods<S extends InterfaceShape> = { readonly [Name in keyof S['methods']]: Method<S['methods'][Name]> };
-type Properties<S extends InterfaceShape> = { readonly [Name in keyof S['properties']]: Property<S['properties'][Name]> };
+export type Properties<S extends InterfaceShape> = { readonly [Name in keyof S['properties']]: Property<S['properties'][Name]> };
 
 /** The interface `N`: one function per method, one per property (returning its value now) or `{ get, set }` for a writable one. */
 export type ImplementationOf<S extends InterfaceShape> =
@@ -104,6 +104,14 @@ export class ExportedObject<M extends InterfacesOf<M> = InterfaceMap> {
     const table = Object.hasOwn(this.#link.tables, name) ? this.#link.tables[name] : undefined;
     if (table === undefined) throw new InvariantError(`there is no interface ${name}`);
     this.add(bind(name, table, implementation));
+  }
+
+  /** Adds no more of an interface than some of its read-only properties: for an object about which the rest would say nothing. */
+  implementPart<N extends keyof M & string>(name: N, properties: Partial<Properties<M[N]>>): void {
+    const whole = Object.hasOwn(this.#link.tables, name) ? this.#link.tables[name] : undefined;
+    if (whole === undefined) throw new InvariantError(`there is no interface ${name}`);
+    const part = { methods: {}, properties: Object.fromEntries(Object.entries(whole.properties).filter(([key]) => key in properties)), signals: {} };
+    this.add(bind(name, part, { properties }));
   }
 
   /** Adds an interface that has been bound already. Throws InvariantError if the object has it. */

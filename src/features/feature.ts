@@ -1,7 +1,10 @@
 /** What a feature is, and what it is given of the account it works for. */
+import type { Bus } from '../bus/connection.ts';
 import type { InterfaceName } from '../bus/interfaces.ts';
 import type { Log } from '../log.ts';
+import type { Conversations } from '../security/conversations.ts';
 import type { Gate } from '../security/gate.ts';
+import type { Trust } from '../security/trust.ts';
 import type { BaseConnection } from '../telepathy/base-connection.ts';
 import type { ChannelClass } from '../telepathy/channel-request.ts';
 import type { Handle } from '../telepathy/handles.ts';
@@ -28,7 +31,10 @@ export interface AccountSettings {
 export interface Account {
   readonly connection: BaseConnection;
   readonly client: XmppClient;
+  readonly bus: Bus;
   readonly gate: Gate;
+  readonly conversations: Conversations;
+  readonly trust: Trust;
   readonly settings: AccountSettings;
   readonly log: Log;
   readonly roster: Roster;

@@ -86,7 +86,7 @@ export class SaslChannel {
     });
     this.#channel.addInterface(TYPE, { properties: { AuthenticationMethod: () => SASL } });
     this.#channel.addInterface(SASL, this.#sasl(options));
-    this.#channel.addInterface(SECURABLE, { properties: { Encrypted: () => options.isEncrypted, Verified: () => options.isVerified } });
+    this.#channel.addPart(SECURABLE, { Encrypted: () => options.isEncrypted, Verified: () => options.isVerified });
     this.#channel.export();
     options.connection.requests.announce([this.#channel]);
   }

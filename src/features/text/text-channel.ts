@@ -1,6 +1,6 @@
 /** One text channel: a conversation with one contact, as Telepathy shows it. */
 import { randomUUID } from 'node:crypto';
-import { i64, str, strv, u32 } from '../../bus/types.ts';
+import { i64, str, u32 } from '../../bus/types.ts';
 import type { Variant } from '../../bus/types.ts';
 import type { Conversation } from '../../security/conversation.ts';
 import type { Opened } from '../../security/gate.ts';
@@ -15,10 +15,11 @@ import { CHAT_STATES } from '../../xmpp/xep0085-chat-states.ts';
 import { isFull } from '../../xmpp/jid.ts';
 import type { Account } from '../feature.ts';
 import { ChatStates } from './chat-states.ts';
+import { addPeerAuthentication } from './peer-authentication.ts';
+import type { PeerAuthentication } from './peer-authentication.ts';
+import { addSecurable, immutableSecurity, securityHeaders } from './securable.ts';
 import type { SentMessages } from './sent-messages.ts';
 import { checkText, readState, readText, stateMessage, textMessage } from './stanza.ts';
-
-const SECURABLE = 'org.freedesktop.Telepathy.Channel.Interface.Securable';
 
 export interface TextChannelOptions {
   readonly account: Account;
@@ -30,10 +31,12 @@ export interface TextChannelOptions {
   readonly sent: SentMessages;
   /** Unread messages of the channel before it. */
   readonly rescued?: readonly MessageParts[];
-  /** A client closed it while these messages were unread. Called when it is gone. */
-  onUnread(messages: readonly MessageParts[]): void;
-  /** It is gone, by whomever. */
-  onClosed(): void;
+  /** It is gone, by whomever. `unread`: what moves on to the channel that follows, because a client closed this one before it was read. */
+  onClosed(unread: readonly MessageParts[]): void;
+  /** The contact has acknowledged this message inside the session. */
+  onDelivered(id: string): void;
+  /** The session of the conversation is over. */
+  onEnded(): void;
   /** A received message found no place. */
   onFull(parts: MessageParts): void;
 }
@@ -44,6 +47,9 @@ export class TextChannel {
   readonly #options: TextChannelOptions;
   readonly #messages: TextMessages;
   readonly #states: ChatStates;
+  readonly #peer: PeerAuthentication;
+  readonly #updateSecurity: () => void;
+  #unread: readonly MessageParts[] = [];
 
   constructor(options: TextChannelOptions) {
     const { account, conversation, rescued } = options;
@@ -58,9 +64,13 @@ export class TextChannel {
       targetId: conversation.peer,
       requested: options.requested,
       initiator: options.initiator,
-      onClose: () => this.#close(),
-      onDestroy: () => this.#states.leave(),
-      onClosed: () => options.onClosed(),
+      immutable: immutableSecurity(conversation),
+      onClose: () => this.close(),
+      onDestroy: () => this.#destroy(),
+      onClosed: () => {
+        stopListening();
+        options.onClosed(this.#unread);
+      },
     });
     this.#messages = new TextMessages(this.channel, {
       self: account.connection.selfHandle,
@@ -78,15 +88,26 @@ export class TextChannel {
       self: account.connection.selfHandle,
       peer,
       isAnnounced: () => this.#isAnnounced(CHAT_STATES),
-      send: (state) => account.gate.seal(conversation, stateMessage(state)),
+      send: (state) => account.gate.sealPassing(conversation, stateMessage(state)),
     });
-    this.channel.addInterface(SECURABLE, {
-      properties: {
-        Encrypted: () => conversation.claims.has('Encrypted'),
-        Verified: () => conversation.claims.has('Verified'),
-      },
+    this.#updateSecurity = addSecurable(this.channel, account, conversation);
+    this.#peer = addPeerAuthentication(this.channel, account, conversation);
+    const stopListening = conversation.listen({
+      changed: () => this.securityChanged(),
+      delivered: (id) => options.onDelivered(id),
+      ended: () => options.onEnded(),
+      secretRequested: (question) => this.#peer.requested(question),
+      secretConcluded: (error) => this.#peer.concluded(error),
     });
     this.channel.export();
+  }
+
+  /** What moves on to the channel that follows, once it is closed. */
+  get unread(): readonly MessageParts[] {
+    return this.#unread;
+  }
+  get hasUnread(): boolean {
+    return this.#messages.pending.length > 0;
   }
 
   /** A message of the contact. Whether it had a text that is now waiting to be read. */
@@ -97,8 +118,7 @@ export class TextChannel {
     const header = new Map<string, Variant>([
       ['message-sender', u32(this.channel.target)],
       ['message-type', u32(text.type)],
-      ['security-mechanism', str(opened.mechanism)],
-      ['security-properties', strv([...opened.claims])],
+      ...securityHeaders(opened.mechanism, opened.claims),
     ]);
     const { id } = opened.message.attrs;
     if (id !== undefined && id !== '') header.set('message-token', str(id));
@@ -124,16 +144,31 @@ export class TextChannel {
     this.#states.forget();
   }
 
+  /** Claims, state, what could be started, or trust may be different. */
+  securityChanged(): void {
+    this.#updateSecurity();
+    this.#peer.update();
+  }
+
   /** Async so that what it throws is the answer to the call. */
   // eslint-disable-next-line @typescript-eslint/require-await
   async #send(message: Submission): Promise<void> {
     const { account, sent } = this.#options;
+    const { conversation } = this;
+    const { parts, token, flags } = message;
     checkText(message.content);
-    const wantsReceipt = (message.flags & SendingFlag.reportDelivery) !== 0;
+    const wantsReceipt = (flags & SendingFlag.reportDelivery) !== 0;
     const state = message.type === MessageType.notice ? undefined : this.#states.withText();
-    const { id } = account.gate.seal(this.conversation, textMessage(message, { id: message.token, wantsReceipt, state }));
-    sent.add({ peer: this.conversation.peer, id, parts: message.parts });
-    this.#messages.sent(message.parts, message.flags, message.token);
+    account.gate.seal(conversation, textMessage(message, { id: token, wantsReceipt, state }), {
+      left: ({ id, mechanism }) => {
+        sent.add({ conversation, isSealed: mechanism !== '', id, parts, wantsReceipt });
+        if (!this.channel.isClosed) this.#messages.sent(parts, flags, token);
+      },
+      failed: (error) => {
+        if (!this.channel.isClosed) this.report({ status: 'permanently-failed', token, echo: parts, error });
+      },
+    });
+    account.conversations.used(conversation);
   }
 
   #isAnnounced(feature: string): boolean {
@@ -143,11 +178,16 @@ export class TextChannel {
   }
 
   /** What is unread moves on to the channel that follows. */
-  #close(): void {
+  close(): void {
     this.#states.leave();
-    const unread = this.#messages.takePending();
+    this.#unread = this.#messages.takePending();
     this.channel.close();
-    if (unread.length > 0) this.#options.onUnread(unread);
+  }
+
+  /** Nothing moves on, and a session ends with it. */
+  async #destroy(): Promise<void> {
+    this.#states.leave();
+    if (this.conversation.session !== undefined) await this.#options.account.conversations.end(this.conversation);
   }
 }
 

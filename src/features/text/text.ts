@@ -1,15 +1,17 @@
-/** Text channels to contacts: RFC 6121 §5 messages behind Channel.Type.Text. */
-import { HushError } from '../../errors.ts';
-import { Conversation } from '../../security/conversation.ts';
+/** Text channels to contacts: conversations of the security core behind Channel.Type.Text. RFC 6121 §5 */
+import { bool } from '../../bus/types.ts';
+import { asHushError, HushError } from '../../errors.ts';
+import type { Conversation } from '../../security/conversation.ts';
+import { SecurityState } from '../../security/conversation.ts';
 import type { Opened } from '../../security/gate.ts';
+import { offSwitchRefusal } from '../../security/policy.ts';
 import { contactChannelClass } from '../../telepathy/channel-request.ts';
 import { TEXT } from '../../telepathy/constants.ts';
-import type { Handle } from '../../telepathy/handles.ts';
 import type { MessageParts } from '../../telepathy/message-parts.ts';
 import type { ChannelAnswer, ChannelManager, ChannelRequest } from '../../telepathy/requests.ts';
 import { child, xml } from '../../xmpp/element.ts';
 import type { Element } from '../../xmpp/element.ts';
-import { bareOf, isFull } from '../../xmpp/jid.ts';
+import { bareOf, isFull, tryJid } from '../../xmpp/jid.ts';
 import type { BareJid, Jid } from '../../xmpp/jid.ts';
 import { errorOf, StanzaErrorReply } from '../../xmpp/stanza-error.ts';
 import { CHAT_STATES } from '../../xmpp/xep0085-chat-states.ts';
@@ -17,11 +19,19 @@ import { receipt, readReceipt, RECEIPTS, wantsReceipt } from '../../xmpp/xep0184
 import { readDelay } from '../../xmpp/xep0203-delay.ts';
 import { Carbons } from '../../xmpp/xep0280-carbons.ts';
 import type { Account, Feature } from '../feature.ts';
+import { notify } from './notification.ts';
+import { readSecurityRequest, requestable, SECURABLE } from './securable.ts';
+import type { SecurityRequest } from './securable.ts';
 import { SentMessages } from './sent-messages.ts';
+import type { SentMessage } from './sent-messages.ts';
 import { readText } from './stanza.ts';
 import { TextChannel } from './text-channel.ts';
 
-const classes = [contactChannelClass(TEXT)];
+const encrypted = `${SECURABLE}.Encrypted`;
+const classes = [
+  contactChannelClass(TEXT, requestable),
+  contactChannelClass(TEXT, requestable.filter((name) => name !== encrypted), [[encrypted, bool(true)]]),
+];
 
 /** Marks what a chat room sends on behalf of someone in it: its addresses are no contacts. XEP-0045 §7.5 */
 const ROOM_USER = 'http://jabber.org/protocol/muc#user';
@@ -38,8 +48,10 @@ class TextChannels implements ChannelManager {
   readonly classes = classes;
   readonly #account: Account;
   readonly #carbons: Carbons;
-  readonly #channelByPeer = new Map<BareJid, TextChannel>();
+  readonly #channels = new Map<Conversation, TextChannel>();
   readonly #sent = new SentMessages();
+  /** Contacts of whom the user was told that they are no longer secured. */
+  readonly #warned = new Set<BareJid>();
   #count = 0;
 
   constructor(account: Account) {
@@ -48,7 +60,7 @@ class TextChannels implements ChannelManager {
   }
 
   attach(): void {
-    const { client, connection, disco, gate, presence, settings } = this.#account;
+    const { caps, client, connection, conversations, disco, gate, presence, settings, trust } = this.#account;
     connection.requests.add(this);
     disco.feature(CHAT_STATES);
     disco.feature(RECEIPTS);
@@ -63,46 +75,120 @@ class TextChannels implements ChannelManager {
     client.events.on('undelivered', (stanzas) => {
       for (const stanza of stanzas) this.#undelivered(stanza);
     });
-    presence.events.on('changed', (jid) => this.#channelByPeer.get(bareOf(jid))?.presenceChanged());
+    presence.events.on('changed', (jid) => {
+      const peer = bareOf(jid);
+      for (const channel of this.#channelsOf(peer)) channel.presenceChanged();
+      this.#abilitiesChanged(peer);
+    });
+    caps.events.on('changed', (jid) => this.#abilitiesChanged(bareOf(jid)));
+    trust.events.on('trustChanged', (peer) => this.#abilitiesChanged(peer));
+    conversations.listen({ fellBack: (conversation) => this.#warn(conversation) });
     if (settings.carbons) connection.events.on('beforeConnected', () => connection.tasks.run('carbons', () => this.#carbons.enable()));
   }
 
   request(request: ChannelRequest): Promise<ChannelAnswer> {
-    const peer = this.#account.jidOf(request.target);
-    const existing = this.#channelByPeer.get(peer);
-    if (existing === undefined) {
-      const opened = this.#open(peer, { requested: true, initiator: this.#account.connection.selfHandle });
-      return Promise.resolve({ channel: opened.channel, isNew: true });
-    }
-    if (request.kind === 'create') return Promise.reject(new HushError('not-available', `there is a text channel to ${peer} already`));
-    return Promise.resolve({ channel: existing.channel, isNew: false });
+    return this.#request(this.#account.jidOf(request.target), request, readSecurityRequest(request.properties));
   }
 
-  #open(peer: BareJid, options: { requested: boolean; initiator: Handle; rescued?: readonly MessageParts[] }): TextChannel {
+  async #request(peer: BareJid, { kind, signal }: ChannelRequest, { demands, isOff }: SecurityRequest): Promise<ChannelAnswer> {
+    const { conversations, connection, trust } = this.#account;
+    if (isOff) {
+      const refusal = offSwitchRefusal({ policy: trust.policyOf(peer), isStrict: trust.isStrict(peer) });
+      if (refusal !== undefined) throw refusal;
+    }
+    const conversation = this.#find(peer, { demands, isOff });
+    const existing = this.#channels.get(conversation);
+    if (existing !== undefined && kind === 'create') throw new HushError('not-available', `there is such a text channel to ${peer} already`);
+    if (demands.size > 0) {
+      try {
+        await conversations.secure(conversation, { demands, signal });
+      } catch (error) {
+        if (!this.#channels.has(conversation)) conversations.hidden(conversation);
+        throw error;
+      }
+    }
+    const shown = this.#channels.get(conversation);
+    if (shown !== undefined) {
+      conversations.shown(conversation, true);
+      return { channel: shown.channel, isNew: false };
+    }
+    // A client replaces the channel of its window only when the old one is gone.
+    const ended = conversations.ended(peer);
+    const rescued = ended === undefined ? [] : this.#closeEnded(ended);
+    const opened = this.#open(conversation, { requested: true, initiator: connection.selfHandle, rescued });
+    return { channel: opened.channel, isNew: true };
+  }
+
+  #find(peer: BareJid, { demands, isOff }: SecurityRequest): Conversation {
+    const { conversations } = this.#account;
+    if (isOff) return conversations.unsecured(peer) ?? conversations.create(peer, 'plain');
+    if (demands.size === 0) return conversations.living(peer) ?? conversations.create(peer, 'securable');
+    conversations.checkDemands(peer, demands);
+    return conversations.securable(peer) ?? conversations.create(peer, 'securable');
+  }
+
+  /** Closes the channel of an ended conversation without a successor. Returns what was unread in it. */
+  #closeEnded(conversation: Conversation): readonly MessageParts[] {
+    const channel = this.#channels.get(conversation);
+    if (channel === undefined) return [];
+    this.#channels.delete(conversation);
+    channel.close();
+    this.#account.conversations.hidden(conversation);
+    return channel.unread;
+  }
+
+  #open(conversation: Conversation, options: { requested: boolean; initiator: number; rescued: readonly MessageParts[] }): TextChannel {
+    const { conversations, log } = this.#account;
+    const { peer } = conversation;
     this.#count += 1;
     const channel: TextChannel = new TextChannel({
       ...options,
       account: this.#account,
-      conversation: new Conversation(peer),
+      conversation,
       name: `Text${this.#count}`,
       sent: this.#sent,
-      onUnread: (rescued) => this.#incoming(peer, rescued),
-      onClosed: () => {
-        if (this.#channelByPeer.get(peer) === channel) this.#channelByPeer.delete(peer);
-      },
-      onFull: () => this.#account.log.warn({ peer }, 'a message was lost: nobody reads this channel'),
+      onClosed: (unread) => this.#closed(channel, unread),
+      onDelivered: (id) => this.#delivered(this.#sent.takeSealed(conversation, id)),
+      onEnded: () => this.#lost(conversation),
+      onFull: () => log.warn({ peer }, 'a message was lost: nobody reads this channel'),
     });
-    this.#channelByPeer.set(peer, channel);
+    this.#channels.set(conversation, channel);
+    conversations.shown(conversation, options.requested);
     return channel;
   }
 
-  /** The contact's channel; a new one, which the contact opens by what came, is announced. */
-  #incoming(peer: BareJid, rescued?: readonly MessageParts[]): TextChannel {
-    const existing = this.#channelByPeer.get(peer);
+  #closed(channel: TextChannel, unread: readonly MessageParts[]): void {
+    const { conversation } = channel;
+    const { conversations, connection } = this.#account;
+    if (this.#channels.get(conversation) !== channel) return;
+    this.#channels.delete(conversation);
+    if (unread.length > 0 && connection.status !== 2) {
+      this.#incoming(conversation, unread);
+      return;
+    }
+    conversations.hidden(conversation);
+    // Plaintext waits in a channel that no window showed while there was the secured one.
+    const waiting = conversation.claims.size > 0 ? conversations.unsecured(conversation.peer) : undefined;
+    const companion = waiting && this.#channels.get(waiting);
+    if (companion?.hasUnread === true) companion.close();
+  }
+
+  /** The channel of a conversation; a new one, which the contact opens by what came, is announced. */
+  #incoming(conversation: Conversation, rescued: readonly MessageParts[] = []): TextChannel {
+    const existing = this.#channels.get(conversation);
     if (existing !== undefined) return existing;
-    const opened = this.#open(peer, { requested: false, initiator: this.#account.handleOf(peer), ...(rescued && { rescued }) });
+    const opened = this.#open(conversation, { requested: false, initiator: this.#account.handleOf(conversation.peer), rescued });
     this.#account.connection.requests.announce([opened.channel]);
     return opened;
+  }
+
+  #channelsOf(peer: BareJid): TextChannel[] {
+    return [...this.#account.conversations.of(peer)].flatMap((conversation) => this.#channels.get(conversation) ?? []);
+  }
+
+  #abilitiesChanged(peer: BareJid): void {
+    this.#account.conversations.consider(peer);
+    for (const channel of this.#channelsOf(peer)) channel.securityChanged();
   }
 
   /** A message over the account's stream, on its way to the gate. */
@@ -116,33 +202,63 @@ class TextChannels implements ChannelManager {
   }
 
   #opened(opened: Opened): void {
-    const { message, from, origin } = opened;
-    if (child(message, 'x', ROOM_USER) !== undefined) {
+    const { message, from, origin, conversation } = opened;
+    if (conversation !== undefined) {
+      this.#receivedIn(conversation, opened);
+    } else if (child(message, 'x', ROOM_USER) !== undefined || message.attrs.type === 'groupchat') {
       this.#account.log.info({ from }, 'a message from a chat room was dropped');
     } else if (message.attrs.type === 'error') {
       if (origin === 'direct') this.#failed(message, from);
-    } else if (message.attrs.type === 'groupchat') {
-      this.#account.log.debug({ from }, 'a group chat message was dropped');
     } else if (origin === 'carbon-sent') {
       this.#sentElsewhere(opened);
     } else {
-      this.#received(opened);
+      this.#receivedPlain(opened);
     }
   }
 
-  #received(opened: Opened): void {
+  #receivedIn(conversation: Conversation, opened: Opened): void {
+    const hasText = readText(opened.message) !== undefined;
+    const channel = hasText ? this.#incoming(conversation) : this.#channels.get(conversation);
+    channel?.received(opened);
+    if (isFull(opened.from)) this.#account.conversations.used(conversation, opened.from);
+  }
+
+  #receivedPlain(opened: Opened): void {
+    const { conversations } = this.#account;
     const { message, from, origin } = opened;
     const peer = bareOf(from);
     const acknowledged = readReceipt(message);
-    const sent = acknowledged === undefined ? undefined : this.#sent.take(peer, acknowledged);
-    if (sent !== undefined) this.#incoming(peer).report({ status: 'delivered', token: sent.id });
+    if (acknowledged !== undefined) this.#delivered(this.#sent.takePlain(peer, acknowledged));
     const hasText = readText(message) !== undefined;
-    const channel = hasText ? this.#incoming(peer) : this.#channelByPeer.get(peer);
-    if (channel === undefined) return;
+    if (!hasText && this.#channelsOf(peer).length === 0) return;
+    const conversation = conversations.forPlaintext(peer);
+    const isNew = !this.#channels.has(conversation);
+    if (!hasText && isNew) return;
+    const channel = this.#incoming(conversation);
     // The contact has answered from this device: what follows goes there.
-    if (origin === 'direct' && isFull(from)) channel.conversation.address = from;
+    if (origin === 'direct' && isFull(from)) {
+      conversation.address = from;
+      conversations.used(conversation, from);
+      conversations.consider(peer);
+    }
     const isTaken = channel.received(opened);
+    if (hasText && isNew && conversation.kind === 'companion') this.#announcePlaintext(peer);
+    else if (hasText) this.#warn(conversation);
     if (origin === 'direct' && isTaken) this.#acknowledge(channel, message, from);
+  }
+
+  /** Windows show one channel a contact: that there is an unprotected message beside it has to be said. */
+  #announcePlaintext(peer: BareJid): void {
+    const { bus, connection } = this.#account;
+    connection.tasks.run('notification', () => notify(bus, 'Unprotected message', `${peer} has sent a message outside the secured conversation. It waits in a conversation of its own.`));
+  }
+
+  /** Once: a contact who was secured before is talked to in plaintext. */
+  #warn({ peer, state }: Conversation): void {
+    const { bus, connection, trust } = this.#account;
+    if (state !== SecurityState.insecure || !trust.wasSecured(peer) || this.#warned.has(peer)) return;
+    this.#warned.add(peer);
+    connection.tasks.run('notification', () => notify(bus, 'Conversation not secured', `The conversation with ${peer} was secured before and is not now.`));
   }
 
   /** Only who may see our presence learns that a message has reached this device. XEP-0184 §8 */
@@ -150,40 +266,53 @@ class TextChannels implements ChannelManager {
     const { gate, presence, roster } = this.#account;
     const id = wantsReceipt(message);
     if (id === undefined || presence.own === undefined || conversation.address !== from || !roster.isSubscriber(conversation.peer)) return;
-    gate.seal(conversation, xml('message', { type: message.attrs.type }, receipt(id)));
+    gate.sealPassing(conversation, xml('message', { type: message.attrs.type }, receipt(id)));
   }
 
   #sentElsewhere(opened: Opened): void {
-    const to = this.#carbonTarget(opened.message);
+    const to = tryJid(opened.message.attrs.to);
+    if (to === undefined) return;
     // Without a channel there is nobody to show it to; opening a window for what the user wrote elsewhere would only be in the way.
-    if (to !== undefined) this.#channelByPeer.get(to)?.sentElsewhere(opened);
+    const plain = this.#channelsOf(bareOf(to)).find(({ conversation }) => conversation.claims.size === 0);
+    plain?.sentElsewhere(opened);
   }
 
-  #carbonTarget(message: Element): BareJid | undefined {
-    const { to } = message.attrs;
-    return to === undefined ? undefined : this.#account.jidOf(this.#account.connection.handles.ensure(to));
+  #delivered(sent: SentMessage | undefined): void {
+    if (sent?.wantsReceipt === true) this.#report(sent, { status: 'delivered' });
   }
 
-  /** An error came back. One that names no message of ours is nobody's business. */
+  /** An error came back. One that names no plaintext message of ours is nobody's business. */
   #failed(message: Element, from: Jid): void {
     const peer = bareOf(from);
-    const sent = this.#sent.take(peer, message.attrs.id ?? '');
-    const channel = this.#channelByPeer.get(peer);
-    if (channel !== undefined) channel.conversation.address = peer;
+    const sent = this.#sent.takePlain(peer, message.attrs.id ?? '');
     if (sent === undefined) return;
+    sent.conversation.address = peer;
     const stanzaError = errorOf(message);
     const status = stanzaError.type === 'wait' ? 'temporarily-failed' : 'permanently-failed';
-    this.#incoming(peer).report({ status, token: sent.id, echo: sent.parts, error: new StanzaErrorReply(stanzaError) });
+    this.#report(sent, { status, error: new StanzaErrorReply(stanzaError) });
   }
 
   /** The stream has ended before the server had taken this. */
   #undelivered(stanza: Element): void {
-    const { to, id } = stanza.attrs;
-    if (stanza.name !== 'message' || to === undefined || id === undefined) return;
-    const peer = this.#carbonTarget(stanza);
-    const sent = peer && this.#sent.take(peer, id);
-    if (peer === undefined || sent === undefined) return;
-    const error = new HushError('connection-lost', 'the connection was lost before the server had the message');
-    this.#incoming(peer).report({ status: 'temporarily-failed', token: sent.id, echo: sent.parts, error });
+    const to = tryJid(stanza.attrs.to);
+    if (stanza.name !== 'message' || to === undefined) return;
+    const sent = this.#sent.takePlain(bareOf(to), stanza.attrs.id ?? '');
+    if (sent !== undefined) this.#report(sent, { status: 'temporarily-failed', error: new HushError('connection-lost', 'the connection was lost before the server had the message') });
+  }
+
+  /** A session is over: what was sent inside and never acknowledged may not have arrived. */
+  #lost(conversation: Conversation): void {
+    const error = new HushError('connection-lost', 'the secured conversation ended before the contact had acknowledged this message');
+    for (const sent of this.#sent.takeAllSealed(conversation)) this.#report(sent, { status: 'temporarily-failed', error });
+  }
+
+  /** In the channel that sent it, or in one that takes its place. */
+  #report(sent: SentMessage, { status, error }: { status: 'delivered' | 'temporarily-failed' | 'permanently-failed'; error?: HushError }): void {
+    const { conversations, connection } = this.#account;
+    if (connection.status === 2) return;
+    const { conversation, id, parts } = sent;
+    const isFailure = status !== 'delivered';
+    const channel = this.#channels.get(conversation) ?? (isFailure ? this.#incoming(conversations.living(conversation.peer) ?? conversations.create(conversation.peer, 'securable')) : undefined);
+    channel?.report({ status, token: id, ...(isFailure && { echo: parts }), ...(error && { error: asHushError(error) }) });
   }
 }

@@ -1,0 +1,449 @@
+/** The conversations of one account and the sessions that secure them: who starts what, when it ends, and what comes back. Contract: Channel.Interface.Securable, rules 2, 4, 6–9. */
+import { asHushError, HushError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Tasks } from '../tasks.ts';
+import type { Element } from '../xmpp/element.ts';
+import type { BareJid, FullJid, Jid } from '../xmpp/jid.ts';
+import { Conversation, SecurityState } from './conversation.ts';
+import type { ConversationOwner } from './conversation.ts';
+import { fingerprintOf } from './fingerprint.ts';
+import type { Gate } from './gate.ts';
+import type { Mechanism, Session, SessionEnd } from './mechanism.ts';
+import { demandRefusal, endedError } from './policy.ts';
+import type { ConversationKind, Stance } from './policy.ts';
+import { checkDemands, missing } from './properties.ts';
+import type { Claim, Claims } from './properties.ts';
+import type { Trust } from './trust.ts';
+
+/** Milliseconds. */
+export const limits = {
+  /** Requests, Secure and Require answer within this. */
+  attempt: 20_000,
+  /** A message waits no longer than this for its conversation to be secured. */
+  waiting: 10_000,
+  /** After a failed handshake nothing is tried by itself with that contact. */
+  pause: 600_000,
+  /** A session whose channel is closed lives this long after the last message. */
+  unseen: 900_000,
+  /** A session this old ends when it has been idle for `idle`, and in any case at `maxAge`. */
+  age: 86_400_000,
+  idle: 60_000,
+  maxAge: 90_000_000,
+} as const;
+
+export interface Surroundings {
+  readonly trust: Trust;
+  /** Best first. */
+  readonly mechanisms: readonly Mechanism[];
+  bareOf(jid: Jid): BareJid;
+  /** Every resource of a contact that is there, the one to prefer first. */
+  resources(peer: BareJid): readonly FullJid[];
+  readonly gate: () => Gate;
+  readonly tasks: Tasks;
+  readonly log: Log;
+}
+
+export interface ConversationsListener {
+  /** A session with a contact is secure in a conversation that nobody asked for here. */
+  incoming?(conversation: Conversation): void;
+  /** A contact who was secured before is talked to in plaintext now. */
+  fellBack?(conversation: Conversation): void;
+}
+
+interface Record {
+  /** A channel shows it. */
+  isShown: boolean;
+  /** The local user has asked for it or written in it. */
+  isWanted: boolean;
+  lastMessage: number;
+  securedAt: number;
+  lastHeard: FullJid | undefined;
+  cancelTimer: (() => void) | undefined;
+}
+
+export class Conversations implements ConversationOwner {
+  readonly #around: Surroundings;
+  readonly #records = new Map<Conversation, Record>();
+  readonly #byPeer = new Map<BareJid, Set<Conversation>>();
+  readonly #failedAt = new Map<BareJid, number>();
+  readonly #pendingDemands = new Map<BareJid, Claim[][]>();
+  readonly #listeners = new Set<ConversationsListener>();
+
+  constructor(around: Surroundings) {
+    this.#around = around;
+    for (const mechanism of around.mechanisms) mechanism.onIncoming((session) => this.#incoming(session));
+    around.trust.events.on('policyChanged', (jid) => this.#policyChanged(jid));
+    around.trust.events.on('trustChanged', (jid, fingerprint, _old, now) => this.#trustChanged(jid, fingerprint, now));
+  }
+
+  listen(listener: ConversationsListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  // Which conversations there are
+
+  /** All conversations with a contact, ended ones that are still shown among them. */
+  of(peer: BareJid): Iterable<Conversation> {
+    return this.#byPeer.get(peer)?.values() ?? [];
+  }
+
+  /** The conversation that a plain request gets: the secure one, else one that may become it, else the unsecured one. Never an ended one. */
+  living(peer: BareJid): Conversation | undefined {
+    const living = [...this.of(peer)].filter(({ state }) => state !== SecurityState.ended);
+    return living.find(({ state }) => state === SecurityState.secure) ?? this.securable(peer) ?? living[0];
+  }
+
+  /** The one that is, or can be, secured. */
+  securable(peer: BareJid): Conversation | undefined {
+    const living = [...this.of(peer)].filter(({ kind, state }) => kind === 'securable' && state !== SecurityState.ended);
+    return living.find(({ state }) => state === SecurityState.secure) ?? living[0];
+  }
+
+  /** The one that is not secured while another is: asked for so, or opened by plaintext. */
+  unsecured(peer: BareJid): Conversation | undefined {
+    return [...this.of(peer)].find(({ kind, state }) => kind !== 'securable' && state !== SecurityState.ended);
+  }
+
+  ended(peer: BareJid): Conversation | undefined {
+    return [...this.of(peer)].find(({ state }) => state === SecurityState.ended);
+  }
+
+  hasLiveSession(peer: BareJid): boolean {
+    return [...this.of(peer)].some(({ state }) => state === SecurityState.secure);
+  }
+
+  /** A new conversation. Nothing is started by this. */
+  create(peer: BareJid, kind: ConversationKind): Conversation {
+    const conversation = new Conversation(peer, kind, this);
+    const now = performance.now();
+    this.#records.set(conversation, { isShown: false, isWanted: false, lastMessage: now, securedAt: now, lastHeard: undefined, cancelTimer: undefined });
+    const all = this.#byPeer.get(peer) ?? new Set();
+    this.#byPeer.set(peer, all);
+    all.add(conversation);
+    return conversation;
+  }
+
+  /** Where a cleartext message of a contact goes: never into a conversation that is or was secured. Rule 4 */
+  forPlaintext(peer: BareJid): Conversation {
+    const securable = this.securable(peer);
+    if (securable !== undefined && securable.claims.size === 0 && securable.state !== SecurityState.secure) return securable;
+    const isFirst = securable === undefined && this.ended(peer) === undefined;
+    return this.unsecured(peer) ?? this.create(peer, isFirst ? 'securable' : 'companion');
+  }
+
+  // What channels tell
+
+  /** A channel shows it from now on. `isWanted`: the local user asked for it. */
+  shown(conversation: Conversation, isWanted: boolean): void {
+    const record = this.#record(conversation);
+    record.isShown = true;
+    record.isWanted ||= isWanted;
+    record.cancelTimer?.();
+    record.cancelTimer = undefined;
+    this.consider(conversation.peer);
+  }
+
+  /** No channel shows it any more. A session stays for a while; everything else is forgotten. Rule 9 */
+  hidden(conversation: Conversation): void {
+    const record = this.#record(conversation);
+    record.isShown = false;
+    if (conversation.state === SecurityState.secure) this.#expireLater(conversation, record);
+    else this.#forget(conversation);
+  }
+
+  /** A message was sent or received in it. `from`: the resource it came from. */
+  used(conversation: Conversation, from?: FullJid): void {
+    const record = this.#record(conversation);
+    record.lastMessage = performance.now();
+    if (from === undefined) record.isWanted = true;
+    else record.lastHeard = from;
+  }
+
+  // Securing
+
+  stanceOf(conversation: Conversation): Stance {
+    const { trust } = this.#around;
+    const { peer, kind, demands } = conversation;
+    return { kind, policy: trust.policyOf(peer), isStrict: trust.isStrict(peer), demands, hasLiveSession: this.hasLiveSession(peer) };
+  }
+
+  /** Names of the mechanisms that could be started with a contact now, best first. */
+  available(peer: BareJid): string[] {
+    const resources = this.#around.resources(peer);
+    return this.#around.mechanisms.filter((mechanism) => resources.some((resource) => mechanism.available(resource) === true)).map(({ name }) => name);
+  }
+
+  /** What local requests to this contact demand now, all together. For Authority. */
+  demandsOf(peer: BareJid): Claims {
+    const living = [...this.of(peer)].filter(({ kind }) => kind === 'securable').flatMap(({ demands }) => [...demands]);
+    return new Set([...living, ...(this.#pendingDemands.get(peer) ?? []).flat()]);
+  }
+
+  /** Whether a session that a contact begins is taken without asking. For Authority. */
+  accepts(peer: BareJid, isSubscribed: boolean): boolean {
+    if (this.#around.trust.policyOf(peer) === 'off') return false;
+    const isWanted = [...this.of(peer)].some((conversation) => this.#record(conversation).isWanted);
+    const wantsPlain = [...this.of(peer)].some(({ kind }) => kind === 'plain');
+    return (isSubscribed || isWanted) && !(wantsPlain && this.securable(peer) === undefined);
+  }
+
+  /** Refuses demands that can never be met, before anything is sent. Throws HushError. */
+  checkDemands(peer: BareJid, demands: Claims): void {
+    checkDemands(demands, this.#around.mechanisms.flatMap(({ kinds }) => kinds));
+    const refusal = demands.size > 0 ? demandRefusal(this.#around.trust.policyOf(peer)) : undefined;
+    if (refusal !== undefined) throw refusal;
+  }
+
+  /**
+   * Makes a conversation secure now, with everything it demands except that the contact is verified, which may need a person.
+   * `mechanisms`: names, empty = the best. Rejects with HushError; the conversation is then as it was unless it has ended.
+   */
+  async secure(conversation: Conversation, options: { mechanisms?: readonly string[]; demands?: Claims; signal: AbortSignal }): Promise<void> {
+    const { peer, kind } = conversation;
+    const demands = new Set([...conversation.demands, ...(options.demands ?? [])]);
+    this.checkDemands(peer, demands);
+    if (kind !== 'securable') throw new HushError('not-available', 'this conversation is never secured');
+    if (conversation.isDead) throw endedError(conversation.endReason ?? 'unauthenticated');
+    if (this.#around.trust.policyOf(peer) === 'off') throw new HushError('encryption-not-available', 'securing conversations is switched off for this contact');
+    const pending = [...demands];
+    const all = this.#pendingDemands.get(peer) ?? [];
+    this.#pendingDemands.set(peer, [...all, pending]);
+    try {
+      if (conversation.state !== SecurityState.secure) {
+        if (conversation.session === undefined) this.#start(conversation, this.#choose(peer, options.mechanisms ?? []), demands);
+        await this.#untilSecure(conversation, options.signal);
+      }
+      const [lacking] = missing(demands, conversation.claims).filter((claim) => claim !== 'Verified');
+      if (lacking !== undefined) {
+        await conversation.session?.end();
+        throw new HushError('encryption-not-available', `the secured conversation does not have the property ${lacking}`);
+      }
+      conversation.addDemands(demands);
+    } finally {
+      const left = (this.#pendingDemands.get(peer) ?? []).filter((one) => one !== pending);
+      if (left.length > 0) this.#pendingDemands.set(peer, left);
+      else this.#pendingDemands.delete(peer);
+    }
+  }
+
+  /** Ends a conversation for good, in an authenticated way where it is secure. */
+  async end(conversation: Conversation): Promise<void> {
+    const { session } = conversation;
+    conversation.kill('local');
+    this.#around.gate().release(conversation);
+    await session?.end();
+  }
+
+  /** Starts what policy and capabilities allow with a contact, in the conversations that are shown. Rules 2 and 6 */
+  consider(peer: BareJid): void {
+    const { trust } = this.#around;
+    if (trust.policyOf(peer) === 'off') return;
+    const failedAt = this.#failedAt.get(peer);
+    if (failedAt !== undefined && performance.now() - failedAt < limits.pause) return;
+    for (const conversation of [...this.of(peer)]) {
+      if (conversation.kind !== 'securable' || conversation.session !== undefined || conversation.isDead || !this.#record(conversation).isShown) continue;
+      if (conversation.state === SecurityState.secure || conversation.state === SecurityState.negotiating) continue;
+      if (this.hasLiveSession(peer)) continue;
+      try {
+        const choice = this.#known(peer, []);
+        if (choice !== undefined) this.#start(conversation, choice, conversation.demands);
+      } catch (error) {
+        this.#around.log.info({ err: error, contact: peer }, 'the conversation was not secured');
+      }
+    }
+  }
+
+  /** Everything ends with the account. Resolves when the ends are written, or soon. */
+  async close(): Promise<void> {
+    const sessions = [...this.#records.keys()].flatMap(({ session }) => session ?? []);
+    await Promise.all(sessions.map((session) => session.end()));
+    for (const mechanism of this.#around.mechanisms) mechanism.close();
+  }
+
+  // What conversations tell
+
+  opened(conversation: Conversation, message: Element): void {
+    this.#around.gate().openSecured(conversation, message);
+  }
+
+  secured(conversation: Conversation, session: Session): void {
+    const { trust, tasks } = this.#around;
+    const { peer } = conversation;
+    const record = this.#record(conversation);
+    record.securedAt = performance.now();
+    record.lastMessage = record.securedAt;
+    this.#failedAt.delete(peer);
+    const { keys, facts, mechanism } = session;
+    if (keys !== undefined) tasks.run('remember the key', () => trust.secured(peer, keys.remote, { mechanism, bound: facts.bindingAgreed }));
+    // After the claims have been announced: what waits leaves under them.
+    queueMicrotask(() => this.#around.gate().release(conversation));
+    this.#expireLater(conversation, record);
+    if (!record.isShown) for (const listener of this.#listeners) listener.incoming?.(conversation);
+  }
+
+  factsChanged({ peer }: Conversation, { keys, facts }: Session): void {
+    const { trust, tasks } = this.#around;
+    const { verifiedBy } = facts;
+    if (keys !== undefined && verifiedBy !== undefined) tasks.run('remember the verification', () => trust.verified(peer, keys.remote, verifiedBy));
+  }
+
+  sessionEnded(conversation: Conversation, _session: Session, end: SessionEnd): void {
+    const { log, trust } = this.#around;
+    const { peer } = conversation;
+    log.info({ contact: peer, reason: end.reason, from: end.from, err: end.error }, 'a session has ended');
+    if (end.from === 'handshaking') this.#failedAt.set(peer, performance.now());
+    if (conversation.state === SecurityState.insecure && trust.wasSecured(peer)) for (const listener of this.#listeners) listener.fellBack?.(conversation);
+    this.#around.gate().release(conversation);
+    const record = this.#records.get(conversation);
+    if (record !== undefined && !record.isShown) this.#forget(conversation);
+    // An offer that came to nothing must not be made again and again by itself.
+    if (end.error !== undefined && end.from === 'negotiating') this.#failedAt.set(peer, performance.now());
+  }
+
+  #record(conversation: Conversation): Record {
+    const record = this.#records.get(conversation);
+    if (record === undefined) throw new HushError('terminated', 'this conversation is over');
+    return record;
+  }
+
+  #forget(conversation: Conversation): void {
+    this.#records.get(conversation)?.cancelTimer?.();
+    this.#records.delete(conversation);
+    const all = this.#byPeer.get(conversation.peer);
+    all?.delete(conversation);
+    if (all?.size === 0) this.#byPeer.delete(conversation.peer);
+    // Plaintext that had to stand aside is an ordinary conversation once nothing else is there.
+    const left = [...this.of(conversation.peer)];
+    if (left.every(({ kind }) => kind !== 'securable')) for (const other of left) other.promote();
+  }
+
+  /** The best mechanism that is known to work with a resource of the contact. The resource last heard from comes first. */
+  #known(peer: BareJid, names: readonly string[]): { mechanism: Mechanism; resource: FullJid } | undefined {
+    const heard = [...this.of(peer)].flatMap((conversation) => this.#record(conversation).lastHeard ?? []);
+    const resources = this.#around.resources(peer);
+    const ordered = [...resources.filter((resource) => heard.includes(resource)), ...resources.filter((resource) => !heard.includes(resource))];
+    for (const mechanism of this.#wanted(names)) {
+      const resource = ordered.find((candidate) => mechanism.available(candidate) === true);
+      if (resource !== undefined) return { mechanism, resource };
+    }
+    return undefined;
+  }
+
+  #wanted(names: readonly string[]): readonly Mechanism[] {
+    const { mechanisms } = this.#around;
+    return names.length === 0 ? mechanisms : mechanisms.filter(({ name }) => names.includes(name));
+  }
+
+  /** As `#known`, else what is worth asking. Throws HushError where nothing can be tried. */
+  #choose(peer: BareJid, names: readonly string[]): { mechanism: Mechanism; resource: FullJid } {
+    const known = this.#known(peer, names);
+    if (known !== undefined) return known;
+    const mechanisms = this.#wanted(names);
+    if (mechanisms.length === 0) throw new HushError('not-implemented', 'no such mechanism');
+    const resources = this.#around.resources(peer);
+    if (resources.length === 0) throw new HushError('offline', 'the contact is not there');
+    for (const mechanism of mechanisms) {
+      const resource = resources.find((candidate) => mechanism.available(candidate) === undefined);
+      if (resource !== undefined) return { mechanism, resource };
+    }
+    if (this.#around.trust.wasSecured(peer)) throw new HushError('encryption-not-available', 'the client of the contact no longer says that it can secure conversations');
+    throw new HushError('not-capable', 'the client of the contact cannot secure conversations');
+  }
+
+  #start(conversation: Conversation, { mechanism, resource }: { mechanism: Mechanism; resource: FullJid }, demands: Claims): void {
+    const session = mechanism.start(resource, { demands });
+    if (this.#around.trust.wasSecured(conversation.peer)) conversation.startWaiting();
+    conversation.attach(session);
+  }
+
+  async #untilSecure(conversation: Conversation, signal: AbortSignal): Promise<void> {
+    const limit = AbortSignal.timeout(limits.attempt);
+    const { promise, settle } = settled();
+    const stopListening = conversation.listen({
+      changed: () => {
+        if (conversation.state === SecurityState.secure) settle(undefined);
+      },
+      ended: (end) => settle(end.error ?? endedError(end.reason)),
+    });
+    const onLimit = (): void => settle(new HushError('encryption-not-available', `not secured in time: ${conversation.session?.state ?? 'no session'}`));
+    const onAbort = (): void => settle(asHushError(signal.reason));
+    limit.addEventListener('abort', onLimit, { once: true });
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      if (signal.aborted) onAbort();
+      if (conversation.state === SecurityState.secure) settle(undefined);
+      const error = await promise;
+      if (error === undefined) return;
+      // The attempt is over for everyone who waits for it.
+      if (conversation.state !== SecurityState.secure) await conversation.session?.end();
+      throw error;
+    } finally {
+      stopListening();
+      limit.removeEventListener('abort', onLimit);
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** A message waits: not longer than the user would. For the gate. */
+  waits(conversation: Conversation): void {
+    const { session } = conversation;
+    this.#around.tasks.after('waiting message', limits.waiting, async () => {
+      if (conversation.state !== SecurityState.negotiating || conversation.session !== session) return;
+      await session?.end();
+    });
+  }
+
+  /** A session that a contact has begun and that was accepted. */
+  #incoming(session: Session): void {
+    const peer = this.#around.bareOf(session.peer);
+    const free = [...this.of(peer)].find(({ kind, session: own, isDead, state }) => kind === 'securable' && own === undefined && !isDead && state !== SecurityState.secure);
+    const conversation = free ?? this.create(peer, 'securable');
+    conversation.attach(session);
+  }
+
+  #expireLater(conversation: Conversation, record: Record): void {
+    record.cancelTimer?.();
+    const now = performance.now();
+    const due = Math.min(
+      Math.max(record.securedAt + limits.age, record.lastMessage + limits.idle),
+      record.securedAt + limits.maxAge,
+      record.isShown ? Infinity : record.lastMessage + limits.unseen,
+    );
+    record.cancelTimer = this.#around.tasks.after('age of a session', Math.max(due - now, 1000), async () => {
+      if (conversation.state !== SecurityState.secure) return;
+      const isDue = performance.now() >= due && (record.isShown || performance.now() >= record.lastMessage + limits.unseen || performance.now() >= record.securedAt + limits.age);
+      if (isDue) await conversation.session?.end();
+      else this.#expireLater(conversation, record);
+    });
+  }
+
+  #policyChanged(peer: BareJid): void {
+    const { trust, tasks } = this.#around;
+    if (trust.policyOf(peer) !== 'off') {
+      this.consider(peer);
+      return;
+    }
+    for (const conversation of this.of(peer)) {
+      if (conversation.session !== undefined) tasks.run('securing was switched off', () => this.end(conversation));
+    }
+  }
+
+  #trustChanged(peer: BareJid, fingerprint: string, now: number): void {
+    const isDistrusted = now !== 1 && now !== 2;
+    if (!isDistrusted) return;
+    for (const { session, key } of this.of(peer)) {
+      if (session !== undefined && key !== undefined && fingerprintOf(key) === fingerprint) {
+        session.revoke(new HushError('certificate-fingerprint-mismatch', 'the key of the contact is no longer trusted'));
+      }
+    }
+  }
+}
+
+function settled(): { promise: Promise<HushError | undefined>; settle: (error: HushError | undefined) => void } {
+  let settle: (error: HushError | undefined) => void = () => undefined;
+  const promise = new Promise<HushError | undefined>((resolve) => {
+    settle = resolve;
+  });
+  return { promise, settle };
+}
