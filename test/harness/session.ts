@@ -75,9 +75,10 @@ export class Session {
     return readFile(join(this.directory, `${service}.log`), 'utf8').catch(() => '');
   }
 
-  /** Ends the bus, and with it every service; waits for those that own a name. */
+  /** Ends the bus, and with it every service; waits for those that own a name. A bus that has gone already (Ctrl-C reaches it too) is all right. */
   async stop(): Promise<void> {
-    const pids = await Promise.all(this.#services.flatMap(({ busNames }) => busNames.map((name) => this.pidOf(name))));
+    const names = this.#services.flatMap(({ busNames }) => busNames);
+    const pids = await Promise.all(names.map((name) => this.pidOf(name).catch(() => 0)));
     this.bus.close();
     await this.#testBus.stop();
     await Promise.all([...new Set(pids)].filter((pid) => pid !== 0).map(ended));
