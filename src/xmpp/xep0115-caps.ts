@@ -6,7 +6,7 @@ import type { Element } from './element.ts';
 import { Emitter } from './emitter.ts';
 import { isKnownAlgorithm, isProved, verOf } from './caps-hash.ts';
 import { bareOf, isFull, resourceOf } from './jid.ts';
-import type { FullJid, Jid } from './jid.ts';
+import type { BareJid, FullJid, Jid } from './jid.ts';
 import { Limiter } from './limiter.ts';
 import type { Presence, PresenceTracker } from './presence.ts';
 import type { Session } from './session.ts';
@@ -64,7 +64,7 @@ export class Caps {
   readonly #presence: PresenceTracker;
   readonly #node: string;
   readonly #tasks: Tasks;
-  readonly #resources = new Map<FullJid, Resource>();
+  readonly #contacts = new Map<BareJid, Map<FullJid, Resource>>();
   /** Proof → resources that announce it, while one after the other is asked. */
   readonly #candidates = new Map<string, Set<FullJid>>();
   readonly #asking = new Map<FullJid, { announcement: Announcement | undefined; answer: Promise<DiscoInfo | undefined> }>();
@@ -94,7 +94,7 @@ export class Caps {
 
   /** What a contact's resource can do, as far as it is known without asking now. */
   of(resource: FullJid): DiscoInfo | undefined {
-    return this.#resources.get(resource)?.info;
+    return this.#resource(resource)?.info;
   }
 
   /**
@@ -129,18 +129,29 @@ export class Caps {
     }
     const announcement = readAnnouncement(element);
     // A server may leave out what it has told before. §7
-    if (!isFull(jid) || announcement === undefined || isSame(this.#resources.get(jid)?.announcement, announcement)) return;
-    const resource: Resource = { announcement };
-    this.#resources.set(jid, resource);
+    if (!isFull(jid) || announcement === undefined || isSame(this.#resource(jid)?.announcement, announcement)) return;
+    const resource = this.#place(jid, announcement);
     const { proof } = announcement;
     const known = proof === undefined ? undefined : recall(proof);
     if (known !== undefined) this.#learn(jid, resource, known);
     else if (this.#isAcquaintance(jid)) this.#learnLater(jid, proof);
   }
 
+  #resource(jid: FullJid): Resource | undefined {
+    return this.#contacts.get(bareOf(jid))?.get(jid);
+  }
+
+  #place(jid: FullJid, announcement: Announcement | undefined): Resource {
+    const resources = this.#contacts.get(bareOf(jid)) ?? new Map<FullJid, Resource>();
+    const resource: Resource = { announcement };
+    this.#contacts.set(bareOf(jid), resources.set(jid, resource));
+    return resource;
+  }
+
   #forget(jid: Jid): void {
-    if (isFull(jid)) this.#resources.delete(jid);
-    else for (const resource of this.#resources.keys()) if (bareOf(resource) === jid) this.#resources.delete(resource);
+    const resources = this.#contacts.get(bareOf(jid));
+    if (isFull(jid)) resources?.delete(jid);
+    if (!isFull(jid) || resources?.size === 0) this.#contacts.delete(bareOf(jid));
   }
 
   /** Whether our question tells this contact nothing new: that we are here. */
@@ -167,7 +178,7 @@ export class Caps {
   /** Asks those who announce the same until one proves it; each one's own answer is good for itself in any case. §5.4 */
   async #askInTurn(candidates: Set<FullJid>, proof: string | undefined): Promise<void> {
     for (const jid of candidates) {
-      const resource = this.#resources.get(jid);
+      const resource = this.#resource(jid);
       const isCurrent = resource !== undefined && resource.announcement?.proof === proof;
       if (isCurrent && resource.info === undefined) await this.#ask(jid, false);
       if (proof !== undefined && proved.has(proof)) break;
@@ -182,11 +193,11 @@ export class Caps {
 
   #answerUnderWay(jid: FullJid): Promise<DiscoInfo | undefined> | undefined {
     const asking = this.#asking.get(jid);
-    return asking?.announcement === this.#resources.get(jid)?.announcement ? asking?.answer : undefined;
+    return asking?.announcement === this.#resource(jid)?.announcement ? asking?.answer : undefined;
   }
 
   async #start(jid: FullJid): Promise<DiscoInfo | undefined> {
-    const announcement = this.#resources.get(jid)?.announcement;
+    const announcement = this.#resource(jid)?.announcement;
     const asking = { announcement, answer: this.#request(jid, announcement) };
     this.#asking.set(jid, asking);
     try {
@@ -213,20 +224,17 @@ export class Caps {
     const proof = announcement?.proof;
     if (announcement !== undefined && proof !== undefined && isProved(info, announcement.hash, announcement.ver)) {
       keep(proof, info);
-      for (const [other, resource] of this.#resources) {
+      for (const [other, resource] of [...this.#contacts.values()].flatMap((resources) => [...resources])) {
         if (resource.announcement?.proof === proof && resource.info === undefined) this.#learn(other, resource, info);
       }
     }
     // Meanwhile the resource may have gone, or announced something else.
-    const resource = this.#resources.get(jid) ?? this.#present(jid);
+    const resource = this.#resource(jid) ?? this.#present(jid);
     if (resource !== undefined && resource.announcement === announcement && resource.info === undefined) this.#learn(jid, resource, info);
   }
 
   /** A place for a resource that is there and announces nothing. */
   #present(jid: FullJid): Resource | undefined {
-    if (!this.#presence.of(bareOf(jid)).has(resourceOf(jid))) return undefined;
-    const resource: Resource = { announcement: undefined };
-    this.#resources.set(jid, resource);
-    return resource;
+    return this.#presence.of(bareOf(jid)).has(resourceOf(jid)) ? this.#place(jid, undefined) : undefined;
   }
 }

@@ -132,6 +132,21 @@ describe('presence of others', () => {
     expect(changes).toHaveLength(5000);
   });
 
+  test('is kept of few and only in small pieces once the roster is there', async () => {
+    const { session, changes } = await tracker({});
+    const jids = Array.from({ length: 100 }, (_, i) => `stranger${i}@evil.example`);
+    const last = jids.at(-1)!;
+    await session.get(jids.map((jid) => from(`${jid}/r`)).join(''));
+    await session.get(Array.from({ length: 20 }, (_, i) => from(`${last}/r${i}`)).join('') + from(`${last}/heavy`, `<status>${'x'.repeat(10_000)}</status>`));
+    const name = (jid: string) => session.get(`<iq type='set' id='p'>${TestSession.rosterOf({ [jid]: 'both' })}</iq>`);
+    await name(jids[0]!);
+    expect(changes).toEqual([]);
+    await name(jids[50]!);
+    expect(changes).toEqual([`${jids[50]!}/r +`]);
+    await name(last);
+    expect(changes.slice(1)).toEqual(Array.from({ length: 8 }, (_, i) => `${last}/r${i + 12} +`));
+  });
+
   test('ends when the subscription ends', async () => {
     const { session, presence, changes } = await tracker({ [alice]: 'both' });
     await session.get(from(`${alice}/a`));

@@ -81,6 +81,8 @@ describe('what a hash cannot prove', () => {
     ['a feature turned into an empty form', `${identity}<feature var='urn:a'/>${form('')}`, `${identity}<feature var='urn:a'/><feature var='urn:b'/>`],
     ['features turned into a field without value', `${identity}<feature var='urn:a'/>${form("<field var='x'/>")}`, `${identity}<feature var='urn:a'/><feature var='urn:b'/><feature var='x'/>`],
     ['an identity turned into a feature', "<feature var='client/pc//Test'/><feature var='urn:a'/>", `${identity}<feature var='urn:a'/>`],
+    ['one of two identities turned into a feature', `${identity}<feature var='client/phone//Test'/><feature var='urn:a'/>`, `${identity}<identity category='client' type='phone' name='Test'/><feature var='urn:a'/>`],
+    ['an identity turned into a form', form("<field var='plain'><value>word</value></field>").replace('urn:b', 'client/pc//Test'), `${identity}<feature var='plain'/><feature var='word'/>`],
     ['a slash inside a type', "<identity category='client' type='pc/' name='Test'/>", "<identity category='client' type='pc' lang='' name='/Test'/>"],
   ])('is %s', (_, forged, original) => {
     const ver = verOf(read(original));
@@ -236,6 +238,33 @@ describe('contacts', () => {
     expect((await wanted)?.identities).toHaveLength(1);
     expect(await announce('c0@home.example/other', '')).toEqual([]);
   });
+});
+
+test('5000 contacts with 20 programs take 20 questions, and no time', async () => {
+  const jids = Array.from({ length: 5000 }, (_, i) => `c${i}@home.example`);
+  const { session, caps, told } = await rig(Object.fromEntries(jids.map((jid) => [jid, 'both'])));
+  const programs = new Map(Array.from({ length: 20 }, () => program()).map((content) => [verOf(read(content)), content]));
+  const vers = [...programs.keys()];
+  const start = performance.now();
+  const questions: Element[] = [];
+  const ask = (): void => {
+    for (const request of session.sent.splice(0)) questions.push(request);
+  };
+  for (let at = 0; at < jids.length; at += 250) {
+    session.receive(jids.slice(at, at + 250).map((jid, i) => `<presence from='${jid}/r'><c xmlns='http://jabber.org/protocol/caps' node='urn:test' hash='sha-1' ver='${vers[i % 20]!}'/></presence>`).join(''));
+    await session.settled();
+    ask();
+  }
+  expect(questions).toHaveLength(10);
+  for (let next = questions.shift(); next !== undefined; next = questions.shift()) {
+    const { node } = (next.children[0] as Element).attrs;
+    session.reply(next, `<query xmlns='${INFO}'>${programs.get(node!.split('#')[1]!)!}</query>`);
+    await session.settled();
+    ask();
+  }
+  expect(told).toHaveLength(5000);
+  expect(caps.of(parseFullJid('c4999@home.example/r'))).toBeDefined();
+  expect(performance.now() - start).toBeLessThan(5000);
 });
 
 describe('a resource asked on purpose', () => {
