@@ -249,16 +249,15 @@ class TextChannels implements ChannelManager {
 
   /** Windows show one channel a contact: that there is an unprotected message beside it has to be said. */
   #announcePlaintext(peer: BareJid): void {
-    const { bus, connection } = this.#account;
-    connection.tasks.run('notification', () => notify(bus, 'Unprotected message', `${peer} has sent a message outside the secured conversation. It waits in a conversation of its own.`));
+    notify(this.#account, 'Unprotected message', `${peer} has sent a message outside the secured conversation. It waits in a conversation of its own.`);
   }
 
   /** Once: a contact who was secured before is talked to in plaintext. */
   #warn({ peer, state }: Conversation): void {
-    const { bus, connection, trust } = this.#account;
+    const { trust } = this.#account;
     if (state !== SecurityState.insecure || !trust.wasSecured(peer) || this.#warned.has(peer)) return;
     this.#warned.add(peer);
-    connection.tasks.run('notification', () => notify(bus, 'Conversation not secured', `The conversation with ${peer} was secured before and is not now.`));
+    notify(this.#account, 'Conversation not secured', `The conversation with ${peer} was secured before and is not now.`);
   }
 
   /** Only who may see our presence learns that a message has reached this device. XEP-0184 §8 */
