@@ -5,8 +5,8 @@ import { child, childText, is, ns, xml } from './element.ts';
 import type { Element } from './element.ts';
 import { bareOf, isFull, tryJid } from './jid.ts';
 import type { BareJid, FullJid } from './jid.ts';
-import type { SaslStream } from './sasl.ts';
 import { errorOf, StanzaErrorReply } from './stanza-error.ts';
+import type { XmlStream } from './stream.ts';
 
 const session = 'urn:ietf:params:xml:ns:xmpp-session';
 
@@ -19,7 +19,7 @@ export interface BindOptions {
 }
 
 /** Binds a resource. Rejects with 'already-connected' (the resource is in use), StanzaErrorReply, 'service-confused'. */
-export async function bindResource(stream: Pick<SaslStream, 'send' | 'next'>, features: Element, options: BindOptions): Promise<FullJid> {
+export async function bindResource(stream: Pick<XmlStream, 'send' | 'next'>, features: Element, options: BindOptions): Promise<FullJid> {
   if (child(features, 'bind', ns.bind) === undefined) throw new HushError('service-confused', 'the server offers no resource');
   const wanted = options.resource === undefined || options.resource === '' ? undefined : xml('resource', {}, options.resource);
   const bind = xml('iq', { type: 'set', id: randomUUID() }, xml('bind', { xmlns: ns.bind }, wanted));
@@ -39,7 +39,7 @@ function needsSession(features: Element): boolean {
 }
 
 /** Nothing else is due on a stream that is not bound yet. */
-async function answerTo(stream: Pick<SaslStream, 'next'>, request: Element): Promise<Element> {
+async function answerTo(stream: Pick<XmlStream, 'next'>, request: Element): Promise<Element> {
   const answer = await stream.next();
   if (!is(answer, 'iq', ns.client) || answer.attrs.id !== request.attrs.id) throw new HushError('service-confused', 'the server does not answer the request for a resource');
   if (answer.attrs.type === 'result') return answer;

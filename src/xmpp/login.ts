@@ -144,8 +144,7 @@ async function open(stream: XmlStream, { account, requireEncryption }: LoginOpti
 
 /** RFC 6120 §5.4.2 */
 async function startTls(stream: XmlStream): Promise<void> {
-  stream.send(xml('starttls', { xmlns: ns.tls }));
-  const answer = await stream.next();
+  const answer = await stream.ask(xml('starttls', { xmlns: ns.tls }));
   if (is(answer, 'failure', ns.tls)) throw new HushError('encryption-not-available', 'the server offers encryption and refuses it');
   if (!is(answer, 'proceed', ns.tls)) throw new HushError('encryption-error', 'the server does not keep to the negotiation of encryption');
 }

@@ -36,8 +36,8 @@ export interface CredentialRequest {
 
 /** The part of a stream that the exchange needs. */
 export interface SaslStream {
-  send(element: Element): void;
-  next(): Promise<Element>;
+  /** Sends an element and resolves with the answer. */
+  ask(element: Element): Promise<Element>;
   /** `work`, or the end of the stream if that comes first. */
   whileOpen<T>(work: Promise<T>): Promise<T>;
 }
@@ -135,9 +135,8 @@ function readOffer(features: Element, { channelBinding, isEncrypted }: SaslOptio
 /** One exchange. Resolves with the server's failure, undefined for success; rejects when the login cannot go on. */
 async function attempt(stream: SaslStream, exchange: Exchange, log: Log): Promise<SaslFailure | undefined> {
   log.debug({ mechanism: exchange.name }, 'logging in');
-  stream.send(xml('auth', { xmlns: ns.sasl, mechanism: exchange.name }, exchange.initial && encode(exchange.initial)));
+  let answer = await stream.ask(xml('auth', { xmlns: ns.sasl, mechanism: exchange.name }, exchange.initial && encode(exchange.initial)));
   for (let step = 0; step < maxSteps; step += 1) {
-    const answer = await stream.next();
     if (is(answer, 'failure', ns.sasl)) return failureOf(answer);
     if (is(answer, 'success', ns.sasl)) {
       await stream.whileOpen(Promise.resolve(exchange.succeeded(decode(answer))));
@@ -145,7 +144,7 @@ async function attempt(stream: SaslStream, exchange: Exchange, log: Log): Promis
     }
     if (!is(answer, 'challenge', ns.sasl)) break;
     const response = await stream.whileOpen(exchange.respond(decode(answer)));
-    stream.send(xml('response', { xmlns: ns.sasl }, response.length === 0 ? undefined : encode(response)));
+    answer = await stream.ask(xml('response', { xmlns: ns.sasl }, response.length === 0 ? undefined : encode(response)));
   }
   throw new HushError('authentication-failed', 'the server does not keep to the login protocol');
 }

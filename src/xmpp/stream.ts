@@ -116,6 +116,13 @@ export class XmlStream {
     return new Promise((resolve, reject) => this.#wait((waiting) => (this.#waiting = waiting), { resolve, reject }));
   }
 
+  /** Sends an element and resolves with the answer. Throws when the server has answered before it was asked. */
+  ask(element: Element): Promise<Element> {
+    if (this.#ahead.length > 0) throw this.#outOfTurn();
+    this.send(element);
+    return this.next();
+  }
+
   #wait(keep: (waiting: Waiting<Element>) => void, waiting: Waiting<Element>): void {
     if (this.#end === undefined) keep(waiting);
     else waiting.reject(errorOf(this.#end));
@@ -126,7 +133,7 @@ export class XmlStream {
     return Promise.race([work, this.#ended]);
   }
 
-  /** From here on the bytes of the connection belong to TLS. Throws HushError('encryption-error') when the server has said more than it was asked for. */
+  /** From here on the bytes of the connection belong to TLS. Throws when the server has said more than it was asked for: 'encryption-error' in clear text. */
   async upgrade(options: TlsOptions): Promise<TLSSocket> {
     this.#demandSilence();
     this.#parser?.stop();
@@ -224,7 +231,11 @@ export class XmlStream {
   }
 
   #demandSilence(): void {
-    if (this.#surplus > 0 || this.#ahead.length > 0) throw new HushError('encryption-error', 'the server, or someone between, sends more than was asked for');
+    if (this.#surplus > 0 || this.#ahead.length > 0) throw this.#outOfTurn();
+  }
+
+  #outOfTurn(): HushError {
+    return new HushError(this.#isEncrypted ? 'service-confused' : 'encryption-error', 'the server, or someone between, sends more than was asked for');
   }
 
   #received(bytes: Uint8Array): void {
