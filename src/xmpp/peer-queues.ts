@@ -3,8 +3,8 @@
 interface Peer<Item> {
   readonly key: string;
   readonly items: Item[];
-  /** An item of this peer is being worked on. */
-  isBusy: boolean;
+  /** When the item that is being worked on was begun (performance.now()); undefined: there is none. */
+  busySince: number | undefined;
   /** Turns that came while it was busy. */
   owed: number;
 }
@@ -12,15 +12,17 @@ interface Peer<Item> {
 export interface PeerQueuesOptions<Item> {
   /** Works on one item and never fails; a promise keeps this peer's next item waiting, nobody else's. */
   readonly work: (item: Item) => Promise<void> | undefined;
-  /** Called with true when items come in faster than they are worked on, with false when the process has caught up. */
+  /** Called with true when items come in faster than they are worked on, with false when that is over. */
   readonly onPressure: (isHigh: boolean) => void;
 }
 
 /** Milliseconds of work before the event loop gets its turn. */
 const sliceMs = 8;
-/** Items ready to run, behind nobody but the process itself. */
+/** Items waiting for the process, or for one peer: above the first there is pressure, below the second no longer. */
 const highWater = 512;
 const lowWater = 64;
+/** A peer whose item takes longer is stuck: what waits for it is its own affair, and no pressure on the others. */
+const stuckMs = 1_000;
 
 /** Items run in the order they came in, except behind a busy peer. They run in later turns of the event loop, never inside `push`. */
 export class PeerQueues<Item> {
@@ -30,7 +32,10 @@ export class PeerQueues<Item> {
   readonly #turns: Peer<Item>[] = [];
   /** Turns of peers that are no longer busy: before the others, for they came earlier. */
   readonly #resumed: Peer<Item>[] = [];
+  /** Peers that many items wait for. */
+  readonly #crowded = new Set<Peer<Item>>();
   #isScheduled = false;
+  #sliceEnd = 0;
   #isHigh = false;
 
   constructor(options: PeerQueuesOptions<Item>) {
@@ -45,18 +50,40 @@ export class PeerQueues<Item> {
   push(key: string, item: Item): void {
     let peer = this.#peers.get(key);
     if (peer === undefined) {
-      peer = { key, items: [], isBusy: false, owed: 0 };
+      peer = { key, items: [], busySince: undefined, owed: 0 };
       this.#peers.set(key, peer);
     }
     peer.items.push(item);
     this.#turns.push(peer);
-    if (!this.#isHigh && this.#turns.length > highWater) this.#setPressure(true);
+    if (peer.items.length > highWater) this.#crowded.add(peer);
+    if (!this.#isHigh && (this.#turns.length > highWater || this.#crowd())) this.#raise();
     this.#schedule();
   }
 
-  #setPressure(isHigh: boolean): void {
-    this.#isHigh = isHigh;
-    this.#options.onPressure(isHigh);
+  /** Whether many items wait for a peer who does get on. */
+  #crowd(): boolean {
+    const now = performance.now();
+    for (const peer of this.#crowded) {
+      if (peer.items.length < lowWater) this.#crowded.delete(peer);
+      else if (peer.busySince === undefined || now - peer.busySince < stuckMs) return true;
+    }
+    return false;
+  }
+
+  #raise(): void {
+    this.#isHigh = true;
+    this.#options.onPressure(true);
+    // A peer that gets stuck now would otherwise not be looked at again.
+    const timer = setInterval(() => {
+      this.#relieve();
+      if (!this.#isHigh) clearInterval(timer);
+    }, stuckMs);
+  }
+
+  #relieve(): void {
+    if (!this.#isHigh || this.#turns.length >= lowWater || this.#crowd()) return;
+    this.#isHigh = false;
+    this.#options.onPressure(false);
   }
 
   #schedule(): void {
@@ -69,12 +96,11 @@ export class PeerQueues<Item> {
   }
 
   #run(): void {
-    const end = performance.now() + sliceMs;
+    this.#sliceEnd = performance.now() + sliceMs;
     for (let peer = this.#next(); peer !== undefined; peer = this.#next()) {
       this.#turn(peer);
-      if (performance.now() > end) break;
+      if (performance.now() > this.#sliceEnd) break;
     }
-    if (this.#isHigh && this.#turns.length < lowWater) this.#setPressure(false);
     if (this.#turns.length + this.#resumed.length > 0) this.#schedule();
   }
 
@@ -83,25 +109,33 @@ export class PeerQueues<Item> {
   }
 
   #turn(peer: Peer<Item>): void {
-    if (peer.isBusy) {
+    if (peer.busySince !== undefined) {
       peer.owed += 1;
       return;
     }
     const item = peer.items.shift();
     const working = item === undefined ? undefined : this.#options.work(item);
     if (working === undefined) {
-      this.#done(peer);
+      this.#release(peer);
       return;
     }
-    peer.isBusy = true;
-    const done = (): void => {
-      peer.isBusy = false;
-      this.#done(peer);
-    };
+    peer.busySince = performance.now();
+    const done = (): void => this.#done(peer);
     working.then(done, done);
   }
 
+  /** A busy peer has finished an item: its next one runs at once if there is time left in this slice. */
   #done(peer: Peer<Item>): void {
+    peer.busySince = undefined;
+    if (peer.owed > 0 && performance.now() < this.#sliceEnd) {
+      peer.owed -= 1;
+      this.#turn(peer);
+    } else {
+      this.#release(peer);
+    }
+  }
+
+  #release(peer: Peer<Item>): void {
     if (peer.owed > 0) {
       peer.owed -= 1;
       this.#resumed.push(peer);
@@ -109,5 +143,6 @@ export class PeerQueues<Item> {
     } else if (peer.items.length === 0) {
       this.#peers.delete(peer.key);
     }
+    this.#relieve();
   }
 }

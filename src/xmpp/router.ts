@@ -163,8 +163,8 @@ export class Router {
     if (stanza.name === 'iq') return this.#handleIq(stanza, context);
     const kind = stanza.name === 'message' ? 'message' : 'presence';
     const type = stanza.attrs.type ?? (kind === 'message' ? 'normal' : '');
-    const isHushed = kind === 'message' && type === 'error';
-    const handlers = this.#candidates(kind, stanza).filter(({ types, from: senders }) => (types?.includes(type) ?? !isHushed) && senders.includes(context.sender));
+    const isForAll = kind !== 'message' || type !== 'error';
+    const handlers = this.#candidates(kind, stanza).filter(({ types, from: senders }) => (types?.includes(type) ?? isForAll) && senders.includes(context.sender));
     return this.#offer(stanza, context, handlers);
   }
 
@@ -172,9 +172,12 @@ export class Router {
     const { id, type } = stanza.attrs;
     if (id === undefined || id === '') {
       this.#drop(stanza, 'an iq without id');
-    } else if ((type !== 'get' && type !== 'set') || elements(stanza).length !== 1) {
-      if (context.sender === 'other') this.#drop(stanza, 'not a well-formed iq');
+    } else if (type !== 'get' && type !== 'set') {
+      if (context.sender === 'other') this.#drop(stanza, 'an iq of an unknown type');
       else this.#answer(stanza, stanzaError('bad-request'));
+    } else if (elements(stanza).length !== 1) {
+      // Whatever a stranger asks, the answer is the one an offline account would give.
+      this.#answer(stanza, stanzaError(context.sender === 'other' ? 'service-unavailable' : 'bad-request'));
     } else {
       const handlers = this.#candidates(`iq-${type}`, stanza);
       const permitted = handlers.filter(({ from }) => from.includes(context.sender));
