@@ -1,0 +1,234 @@
+/** Servers that lie in the login, and logins that are weaker than they could be. Each refusal stands beside the login that is accepted. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { createSecureContext, connect as connectTls, TLSSocket } from 'node:tls';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { pino } from 'pino';
+import { serveSasl } from '../harness/scripted-sasl.ts';
+import type { Misbehaviour, ScriptedServer, ScriptedServerOptions, ScriptedSession } from '../harness/xmpp-server.ts';
+import type { HushError } from '../../src/errors.ts';
+import type { MechanismMemory } from '../../src/xmpp/sasl.ts';
+import { connecting, logIn, next, Rig } from './test-client.ts';
+import type { TestClientOptions } from './test-client.ts';
+
+let rig: Rig;
+beforeAll(async () => {
+  rig = await Rig.create();
+});
+afterEach(() => rig.clear());
+afterAll(() => rig.end());
+
+const sasl = 'urn:ietf:params:xml:ns:xmpp-sasl';
+const scram = ['SCRAM-SHA-256'];
+
+async function against(options: ScriptedServerOptions & { tls?: never }, client?: TestClientOptions): Promise<{ failure: HushError | undefined; session: ScriptedSession }> {
+  const server = await rig.serve(options);
+  return logIn(rig.client(server, client), server);
+}
+
+const encoded = (text: string): string => Buffer.from(text).toString('base64');
+
+describe('the server proves that it knows the password (B9)', () => {
+  test.each(['SCRAM-SHA-1', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'SCRAM-SHA-256-PLUS', 'SCRAM-SHA-512-PLUS'])('the honest server is accepted with %s', async (mechanism) => {
+    expect((await against({ mechanisms: [mechanism] })).failure).toBeUndefined();
+  });
+
+  test.each<[string, Misbehaviour]>([
+    ['nothing', { success: () => `<success xmlns='${sasl}'/>` }],
+    ['an empty proof', { 'scram-final': () => 'v=' }],
+    ['another proof', { 'scram-final': () => `v=${encoded('x'.repeat(32))}` }],
+    ['a truncated proof', { 'scram-final': (honest) => honest.slice(0, -8) }],
+    ['an error', { 'scram-final': () => 'e=other-error' }],
+    ['an extension before the proof', { 'scram-final': (honest) => `x=1,${honest}` }],
+    ['a proof that is no base64', { 'scram-final': (honest) => honest.replace('=', '=!') }],
+    ['success that is no base64', { success: () => `<success xmlns='${sasl}'>v=abc</success>` }],
+    ['success instead of a challenge', { challenge: () => `<success xmlns='${sasl}'/>` }],
+    ['success with data instead of a challenge', { challenge: () => `<success xmlns='${sasl}'>${encoded('v=abcd')}</success>` }],
+  ])('%s is not enough', async (_, misbehave) => {
+    const { failure, session } = await against({ mechanisms: scram, misbehave });
+    expect(failure?.condition).toBe('authentication-failed');
+    expect(session.tlsText).not.toContain('<iq');
+  });
+
+  test('the proof may come in a challenge of its own', async () => {
+    const server = await rig.serve({ directTls: true });
+    const client = rig.client(server, { directTls: true });
+    const authenticated = next(client, 'authenticated');
+    const outcome = connecting(client);
+    const session = await server.accept();
+    await session.openStream();
+    session.send(`<stream:features><mechanisms xmlns='${sasl}'><mechanism>SCRAM-SHA-256</mechanism></mechanisms></stream:features>`);
+    const challenge = async (text: string): Promise<string> => {
+      session.send(`<challenge xmlns='${sasl}'>${encoded(text)}</challenge>`);
+      return Buffer.from((await session.expect({ name: 'response' })).text, 'base64').toString();
+    };
+    const first = Buffer.from((await session.expect({ name: 'auth' })).text, 'base64').toString();
+    const party = { users: { alice: 'secret' }, bindings: new Map(), offersPlus: false, override: (_: string, honest: string) => honest, challenge, iterations: 4096 };
+    const { data = '' } = await serveSasl('SCRAM-SHA-256', first, party);
+    expect(await challenge(data)).toBe('');
+    session.send(`<success xmlns='${sasl}'/>`);
+    while (session.tlsText.split('<stream:stream').length < 3) await nextTurn();
+    session.send("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'><stream:features/>");
+    await authenticated;
+    await client.close();
+    expect(await outcome).toBeDefined();
+  });
+});
+
+describe('the challenge (B10)', () => {
+  const challenge = (change: (honest: string) => string): Misbehaviour => ({ 'scram-first': change });
+
+  test.each<[string, Misbehaviour]>([
+    ['one round', challenge((honest) => honest.replace(/i=.*/, 'i=1'))],
+    ['2^31 rounds', challenge((honest) => honest.replace(/i=.*/, 'i=2147483648'))],
+    ['ten million rounds', challenge((honest) => honest.replace(/i=.*/, 'i=10000000'))],
+    ['a nonce that is only ours', challenge((honest) => honest.replace(/r=([^,]{32})[^,]*/, 'r=$1'))],
+    ['a nonce that is not ours', challenge((honest) => honest.replace(/r=./, 'r=#'))],
+    ['a salt that is no base64', challenge((honest) => honest.replace(/s=[^,]*/, 's=*'))],
+    ['an attribute twice', challenge((honest) => `${honest},s=QUJD`)],
+    ['a mandatory extension', challenge((honest) => `m=1,${honest}`)],
+    ['base64 with white space', { challenge: (honest) => honest.replace('>', '>\n') }],
+    ['base64 without its padding', { challenge: () => `<challenge xmlns='${sasl}'>cj0</challenge>` }],
+    ['bytes that are not UTF-8', { challenge: () => `<challenge xmlns='${sasl}'>/////w==</challenge>` }],
+    ['one after the other', { challenge: (honest) => honest + honest }],
+  ])('%s ends the login', async (_, misbehave) => {
+    const started = performance.now();
+    const { failure, session } = await against({ mechanisms: scram, misbehave });
+    expect(failure?.condition).toMatch(/^(authentication-failed|service-confused)$/);
+    expect(session.tlsText).not.toContain('<iq');
+    expect(performance.now() - started).toBeLessThan(1_500);
+  });
+
+  test('many rounds do not stop the process', async () => {
+    let longest = 0;
+    let last = performance.now();
+    const timer = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 5);
+    // The scripted server computes in this process, too: only the client's part is waited for.
+    const server = await rig.serve({ mechanisms: scram, misbehave: { challenge: (honest) => honest.replace(/>[^<]+</, (text) => `>${encoded(Buffer.from(text.slice(1, -1), 'base64').toString().replace(/i=.*/, 'i=900000'))}<`) } });
+    await logIn(rig.client(server), server);
+    clearInterval(timer);
+    expect(longest).toBeLessThan(150);
+  });
+});
+
+describe('mechanisms', () => {
+  test.each([[['DIGEST-MD5']], [['CRAM-MD5', 'DIGEST-MD5']], [[]], [['SCRAM-SHA-1x', 'X'.repeat(40)]]])('of %j none is used, and nobody is asked (B11)', async (mechanisms) => {
+    const credentials = (): Promise<never> => Promise.reject(new Error('asked'));
+    const { failure, session } = await against({ mechanisms }, { credentials });
+    expect(failure?.condition).toBe('authentication-failed');
+    expect(session.tlsText).not.toContain('<auth');
+  });
+
+  test('of several the strongest is used', async () => {
+    const { session } = await against({ mechanisms: ['PLAIN', 'SCRAM-SHA-1', 'DIGEST-MD5', 'SCRAM-SHA-512', 'SCRAM-SHA-256'] });
+    expect(session.tlsText).toContain('mechanism="SCRAM-SHA-512"');
+  });
+
+  test('PLAIN is used under TLS', async () => {
+    const { failure, session } = await against({ mechanisms: ['PLAIN'] });
+    expect(failure).toBeUndefined();
+    expect(session.tlsText).toContain(`>${encoded('\0alice\0secret')}<`);
+  });
+
+  test('one that the owner names is used, or none', async () => {
+    const named = (mechanism: string): TestClientOptions => ({ credentials: ({ previousFailure }) => (previousFailure ? Promise.reject(previousFailure) : Promise.resolve({ kind: 'password', password: 'secret', mechanism })) });
+    const { failure, session } = await against({ mechanisms: ['SCRAM-SHA-1', 'SCRAM-SHA-256'] }, named('SCRAM-SHA-1'));
+    expect(failure).toBeUndefined();
+    expect(session.tlsText).toContain('mechanism="SCRAM-SHA-1"');
+    expect((await against({ mechanisms: ['SCRAM-SHA-256'] }, named('PLAIN'))).failure?.condition).toBe('authentication-failed');
+  });
+});
+
+describe('a login is not made weaker on the way (B8)', () => {
+  const withMemory = (strongest: MechanismMemory): TestClientOptions => ({ surroundings: { strongest } });
+
+  test('a second login that is weaker than the first is refused', async () => {
+    const memory: MechanismMemory = new Map();
+    expect((await against({}, withMemory(memory))).failure).toBeUndefined();
+    for (const mechanisms of [['SCRAM-SHA-256'], ['PLAIN']]) {
+      const { failure, session } = await against({ mechanisms }, withMemory(memory));
+      expect(failure?.condition).toBe('authentication-failed');
+      expect(session.tlsText).not.toContain('<auth');
+    }
+    // As strong as before, and for somebody else.
+    expect((await against({ mechanisms: ['SCRAM-SHA-1-PLUS'] }, withMemory(memory))).failure).toBeUndefined();
+    expect((await against({ mechanisms: ['PLAIN'], users: { bob: 'secret' } }, { ...withMemory(memory), account: 'bob@example.test' })).failure).toBeUndefined();
+  });
+
+  test('a server sees that its offer of channel binding was taken out of the list', async () => {
+    const strip = (honest: string): string => honest.replaceAll(/<mechanism>[^<]*-PLUS<\/mechanism>/g, '');
+    const { failure, session } = await against({ misbehave: { 'features-before-auth': strip } });
+    expect(failure?.condition).toBe('authentication-failed');
+    expect(session.tlsText).toContain(encoded('y,,n=alice').slice(0, 12));
+    // Where the server has nothing to bind, the same flag is right.
+    expect((await against({ mechanisms: scram })).failure).toBeUndefined();
+  });
+
+  test('a server that offers to bind other things only is not bound to', async () => {
+    const other = (honest: string): string => honest.replace("<channel-binding type='tls-exporter'/>", '');
+    const { session } = await against({ misbehave: { 'features-before-auth': other } });
+    expect(session.tlsText).toContain('mechanism="SCRAM-SHA-256"');
+    expect(session.tlsText).toContain(encoded('n,,n=alice').slice(0, 12));
+  });
+});
+
+describe('someone between with a certificate that the system accepts (B7)', () => {
+  /** Ends TLS towards the client, begins it anew towards the server, and passes everything on. */
+  async function relay(server: ScriptedServer): Promise<{ port: number; close(): void }> {
+    const other = await rig.folder.issue(rig.authority, { dns: ['example.test'] });
+    const sockets: Socket[] = [];
+    const listener = createServer((plain) => {
+      const towardsClient = new TLSSocket(plain, { isServer: true, secureContext: createSecureContext(other) });
+      const towardsServer = connectTls({ port: server.port, host: '127.0.0.1', rejectUnauthorized: false });
+      for (const socket of [towardsClient, towardsServer]) socket.on('error', () => undefined);
+      towardsClient.pipe(towardsServer).pipe(towardsClient);
+      sockets.push(plain, towardsServer);
+    });
+    listener.listen(0, '127.0.0.1');
+    await once(listener, 'listening');
+    return {
+      port: (listener.address() as AddressInfo).port,
+      close: () => {
+        listener.close();
+        for (const socket of sockets) socket.destroy();
+      },
+    };
+  }
+
+  test.each([
+    [['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'], 'authentication-failed'],
+    // The control: without channel binding the same relay goes unnoticed.
+    [['SCRAM-SHA-256'], undefined],
+  ])('with %j: %s', async (mechanisms, condition) => {
+    const server = await rig.serve({ directTls: true, mechanisms });
+    const between = await relay(server);
+    const client = rig.client(between.port, { directTls: true });
+    const { failure } = await logIn(client, server);
+    expect(failure?.condition).toBe(condition);
+    between.close();
+  });
+});
+
+describe('secrets (F5)', () => {
+  test('stay out of the log at its most talkative, whether the login succeeds or fails', async () => {
+    const lines: string[] = [];
+    const log = pino({ level: 'trace' }, { write: (line: string) => void lines.push(line) });
+    const password = 'canary-7d1f0a';
+    const users = { alice: password };
+    for (const mechanisms of [['PLAIN'], ['SCRAM-SHA-256'], ['SCRAM-SHA-256-PLUS']]) {
+      expect((await against({ mechanisms, users }, { log, password })).failure).toBeUndefined();
+      expect((await against({ mechanisms }, { log, password })).failure?.condition).toBe('authentication-failed');
+    }
+    expect((await against({ mechanisms: scram, users, misbehave: { 'scram-final': () => 'v=AAAA' } }, { log, password })).failure?.message).not.toContain(password);
+    const text = lines.join('');
+    expect(text).toContain('logging in');
+    expect(text).not.toContain(password);
+    expect(text).not.toContain(encoded(`\0alice\0${password}`));
+    expect(text).not.toMatch(/r=|,p=|v=[A-Za-z0-9]/);
+  });
+});
