@@ -22,6 +22,10 @@ export class ForgetfulKeeper implements TrustKeeper {
     if (this.#record !== before) for (const listener of this.#listeners) listener(before, this.#record);
   }
 
+  confirm(): Promise<void> {
+    return Promise.resolve();
+  }
+
   reset(): Promise<void> {
     return this.update(() => emptyRecord);
   }

@@ -14,7 +14,7 @@ export type TrustLevel = (typeof Level)[keyof typeof Level];
 /** Keys that are remembered of one contact. */
 export const maxKeys = 8;
 /** Contacts that are remembered of one account. */
-export const maxContacts = 20_000;
+export const maxContacts = 10_000;
 
 /** A key of a contact. */
 export interface KeyRecord {
@@ -88,7 +88,9 @@ export interface TrustKeeper {
   open(): Promise<void>;
   /** `change` gets the latest record; returning it unchanged writes nothing. What `change` throws is thrown; HushError where it cannot be kept, and then nothing has changed. */
   update(change: (record: TrustRecord) => TrustRecord): Promise<void>;
-  /** Begins anew, also where the record was damaged: the one way back into use. The account's own key is not touched. */
+  /** Makes sure that this is the latest record, where that can be told by now. Throws the problem if there is one. */
+  confirm(): Promise<void>;
+  /** Begins anew where the record was damaged: the one way back into use. The account's own key is not touched. HushError `invalid-argument` where it is in order. */
   reset(): Promise<void>;
   /** Calls `listener` after each change, with what was before (undefined: nothing that could be used). */
   onChange(listener: (before: TrustRecord | undefined, after: TrustRecord) => void): () => void;

@@ -204,7 +204,7 @@ export class Trust {
   async distrust(jid: BareJid, spki: Uint8Array): Promise<void> {
     await this.#change(jid, (contact) => {
       const pin = find(contact, base64(spki));
-      return pin === undefined ? contact : put(contact, refused(pin));
+      return pin === undefined || pin.level === Level.changed ? contact : put(contact, refused(pin));
     });
   }
 
@@ -232,8 +232,8 @@ export class Trust {
     await this.#change(jid, ({ policy }) => ({ ...unknownContact, policy }));
   }
 
-  /** All contacts are forgotten, with their policies. The one way to use a memory again that was damaged. */
-  async forgetAll(): Promise<void> {
+  /** Begins anew where the memory was damaged, with nothing remembered. HushError `invalid-argument` where it is in order. */
+  async reset(): Promise<void> {
     await this.ready();
     await this.#options.keeper.reset();
   }

@@ -17,6 +17,10 @@ export class VolatileKeeper implements TrustKeeper {
     this.#replace(change(this.record!));
   }
 
+  confirm(): Promise<void> {
+    return Promise.resolve();
+  }
+
   reset(): Promise<void> {
     this.#replace({ ...emptyRecord, identity: this.record?.identity });
     return Promise.resolve();
