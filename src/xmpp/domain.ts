@@ -31,32 +31,24 @@ function canonicalIpv6(text: string): string {
 
 function canonicalLabel(text: string): string {
   const label = mapLabel(text);
-  if (/^[a-z0-9-]+$/.test(label)) {
-    if (label.length > 63 || label.startsWith('-') || label.endsWith('-')) refuse('not a label of a domain name');
-    return label.startsWith('xn--') ? decoded(label) : label;
-  }
-  demandUnicodeLabel(label);
-  // Punycode, its length, and the rules of IDNA that are not asked for above. Given one label of checked characters it can see nothing else in it.
-  if (domainToUnicode(domainToASCII(label)) !== label) refuse('not a label of an internationalized domain name');
-  return label;
+  if (!/^[a-z0-9-]+$/.test(label)) return unicodeLabel(label);
+  if (label.length > 63 || label.startsWith('-') || label.endsWith('-')) refuse('not a label of a domain name');
+  // An A-label is the U-label it stands for.
+  return label.startsWith('xn--') ? unicodeLabel(domainToUnicode(label)) : label;
 }
 
 function mapLabel(text: string): string {
   return /^[!-~]*$/.test(text) ? text.toLowerCase() : mapIdentifier(text);
 }
 
-/** An A-label as the U-label it stands for. */
-function decoded(label: string): string {
-  const unicode = domainToUnicode(label);
-  if (unicode === '' || domainToASCII(unicode) !== label) refuse('not an A-label');
-  demandUnicodeLabel(unicode);
-  return unicode;
-}
-
-function demandUnicodeLabel(label: string): void {
+/** The label itself if it is a U-label. RFC 5891 §4.2 */
+function unicodeLabel(label: string): string {
   demandLabel(label);
   if (!/[^\x00-\x7F]/.test(label) || /[\x00-\x2C./:-@[-`{-\x7F]/.test(label)) refuse('a character that no domain name may hold');
   if (label.startsWith('-') || label.endsWith('-') || label.slice(2, 4) === '--' || /^\p{M}/u.test(label)) refuse('not a label of a domain name');
-  if (label.length > 63 || domainToASCII(label).length > 63) refuse('a label that is too long');
   if (mapLabel(label) !== label) refuse('a label without a stable form');
+  // Punycode, its length, and what IDNA asks for beside the above. Of one label of checked characters these functions can make nothing else.
+  const ascii = domainToASCII(label);
+  if (ascii.length > 63 || domainToUnicode(ascii) !== label) refuse('not a label of an internationalized domain name');
+  return label;
 }

@@ -142,7 +142,6 @@ export function opaqueString(text: string): string {
   if (/^[ -~]+$/.test(text)) return text;
   if (outsideFreeform.test(text)) refuse('a character that no text may hold');
   const mapped = mapOpaque(text);
-  if (outsideFreeform.test(mapped)) refuse('a character that no text may hold');
   demandContext(mapped);
   if (mapped === '') refuse('an empty text');
   if (mapOpaque(mapped) !== mapped) refuse('a text without a stable form');

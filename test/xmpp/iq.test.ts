@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { pino } from 'pino';
 import { HushError } from '../../src/errors.ts';
 import { silentLog } from '../../src/log.ts';
 import { xml } from '../../src/xmpp/element.ts';
@@ -78,6 +79,16 @@ describe('a request', () => {
     answer('b@x', 'error');
     answer('b@x', 'result', xml('second'));
     expect((await request).children).toMatchObject([{ name: 'first' }]);
+  });
+
+  test('leaves nothing behind: a second answer belongs to no request', async () => {
+    const lines: string[] = [];
+    const log = pino({ level: 'debug', base: null }, { write: (line: string) => void lines.push(line) });
+    const caller = new IqCaller({ account, jid: () => jid, send: ({ attrs: { id } }) => caller.receive(xml('iq', { type: 'result', id, from: 'b@x' })), log });
+    const { attrs } = await caller.get(parseJid('b@x'), ping());
+    expect(lines).toEqual([]);
+    caller.receive(xml('iq', { type: 'result', id: attrs.id, from: 'b@x' }));
+    expect(lines.join()).toContain('no request of ours');
   });
 
   test('is told an error with its condition', async () => {

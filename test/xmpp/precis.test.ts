@@ -79,7 +79,7 @@ describe('OpaqueString', () => {
     ['foo\u1680bar', 'foo bar'],
   ])('prepares %s as %s', (text, prepared) => expect(opaqueString(text)).toBe(prepared));
 
-  test.each(['', 'my cat is a \u0009by', 'a\u202Eb', 'a\u2028b', '\uD800'])('refuses %j', (text) => expect(attempt(opaqueString, text)).toBeUndefined());
+  test.each(['', 'my cat is a \u0009by', 'a\u202Eb', 'a\u2028b', '\uD800', '\u0661\u06F1', 'a\u200Db'])('refuses %j', (text) => expect(attempt(opaqueString, text)).toBeUndefined());
 
   test('composes, keeps case and width', () => expect(opaqueString('A\u030A \uFF21')).toBe('\u00C5 \uFF21'));
 });
