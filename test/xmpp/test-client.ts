@@ -90,7 +90,7 @@ export class Rig {
 
   /** With TLS unless `tls` is null. */
   async serve({ tls, ...options }: Omit<ScriptedServerOptions, 'tls'> & { tls?: { key: string; cert: string } | null } = {}): Promise<ScriptedServer> {
-    const server = await startScriptedServer({ ...(tls !== null && { tls: tls ?? this.leaf }), ...options });
+    const server = await startScriptedServer({ ...(tls !== null && { tls: { ...(tls ?? this.leaf) } }), ...options });
     this.#servers.push(server);
     return server;
   }
