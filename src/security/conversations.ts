@@ -139,8 +139,7 @@ export class Conversations implements ConversationOwner {
     const record = this.#record(conversation);
     record.isShown = true;
     record.isWanted ||= isWanted;
-    record.cancelTimer?.();
-    record.cancelTimer = undefined;
+    if (conversation.state === SecurityState.secure) this.#expireLater(conversation, record);
     this.consider(conversation.peer);
   }
 
@@ -275,17 +274,32 @@ export class Conversations implements ConversationOwner {
     record.lastMessage = record.securedAt;
     this.#failedAt.delete(peer);
     const { keys, facts, mechanism } = session;
-    if (keys !== undefined) tasks.run('remember the key', () => trust.secured(peer, keys.remote, { mechanism, bound: facts.bindingAgreed }));
+    if (keys !== undefined) {
+      tasks.run('remember the key', () => this.#remember(conversation, session, async () => {
+        await trust.secured(peer, keys.remote, { mechanism, bound: facts.bindingAgreed });
+        if (facts.verifiedBy !== undefined) await trust.verified(peer, keys.remote, facts.verifiedBy);
+      }));
+    }
     // After the claims have been announced: what waits leaves under them.
     queueMicrotask(() => this.#around.gate().release(conversation));
     this.#expireLater(conversation, record);
     if (!record.isShown) for (const listener of this.#listeners) listener.incoming?.(conversation);
   }
 
-  factsChanged({ peer }: Conversation, { keys, facts }: Session): void {
+  factsChanged(conversation: Conversation, session: Session): void {
     const { trust, tasks } = this.#around;
-    const { verifiedBy } = facts;
-    if (keys !== undefined && verifiedBy !== undefined) tasks.run('remember the verification', () => trust.verified(peer, keys.remote, verifiedBy));
+    const { keys, facts: { verifiedBy } } = session;
+    if (keys !== undefined && verifiedBy !== undefined) tasks.run('remember the verification', () => this.#remember(conversation, session, () => trust.verified(conversation.peer, keys.remote, verifiedBy)));
+  }
+
+  /** What cannot be remembered of a key would be forgotten at the next start, and a changed key not noticed: the session does not count then. */
+  async #remember(conversation: Conversation, session: Session, write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      this.#around.log.error({ err: error, contact: conversation.peer }, 'what was proved of a contact cannot be kept');
+      session.revoke(asHushError(error));
+    }
   }
 
   sessionEnded(conversation: Conversation, _session: Session, end: SessionEnd): void {
@@ -358,7 +372,6 @@ export class Conversations implements ConversationOwner {
   }
 
   async #untilSecure(conversation: Conversation, signal: AbortSignal): Promise<void> {
-    const limit = AbortSignal.timeout(limits.attempt);
     const { promise, settle } = settled();
     const stopListening = conversation.listen({
       changed: () => {
@@ -366,9 +379,8 @@ export class Conversations implements ConversationOwner {
       },
       ended: (end) => settle(end.error ?? endedError(end.reason)),
     });
-    const onLimit = (): void => settle(new HushError('encryption-not-available', `not secured in time: ${conversation.session?.state ?? 'no session'}`));
+    const stopWaiting = this.#around.tasks.after('attempt', limits.attempt, () => settle(new HushError('encryption-not-available', `not secured in time: ${conversation.session?.state ?? 'no session'}`)));
     const onAbort = (): void => settle(asHushError(signal.reason));
-    limit.addEventListener('abort', onLimit, { once: true });
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       if (signal.aborted) onAbort();
@@ -380,7 +392,7 @@ export class Conversations implements ConversationOwner {
       throw error;
     } finally {
       stopListening();
-      limit.removeEventListener('abort', onLimit);
+      stopWaiting();
       signal.removeEventListener('abort', onAbort);
     }
   }
@@ -402,19 +414,13 @@ export class Conversations implements ConversationOwner {
     conversation.attach(session);
   }
 
+  /** Ends the session when it is due; what was said meanwhile puts that off. */
   #expireLater(conversation: Conversation, record: Record): void {
     record.cancelTimer?.();
-    const now = performance.now();
-    const due = Math.min(
-      Math.max(record.securedAt + limits.age, record.lastMessage + limits.idle),
-      record.securedAt + limits.maxAge,
-      record.isShown ? Infinity : record.lastMessage + limits.unseen,
-    );
-    record.cancelTimer = this.#around.tasks.after('age of a session', Math.max(due - now, 1000), async () => {
+    record.cancelTimer = this.#around.tasks.after('age of a session', Math.max(dueAt(record) - performance.now(), 1000), async () => {
       if (conversation.state !== SecurityState.secure) return;
-      const isDue = performance.now() >= due && (record.isShown || performance.now() >= record.lastMessage + limits.unseen || performance.now() >= record.securedAt + limits.age);
-      if (isDue) await conversation.session?.end();
-      else this.#expireLater(conversation, record);
+      if (performance.now() < dueAt(record)) this.#expireLater(conversation, record);
+      else await conversation.session?.end();
     });
   }
 
@@ -438,6 +444,12 @@ export class Conversations implements ConversationOwner {
       }
     }
   }
+}
+
+/** When the session of a conversation is to end. Rule 9 */
+function dueAt({ isShown, lastMessage, securedAt }: Record): number {
+  const old = Math.min(Math.max(securedAt + limits.age, lastMessage + limits.idle), securedAt + limits.maxAge);
+  return isShown ? old : Math.min(old, lastMessage + limits.unseen);
 }
 
 function settled(): { promise: Promise<HushError | undefined>; settle: (error: HushError | undefined) => void } {

@@ -1,0 +1,399 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import fc from 'fast-check';
+import { HushError } from '../../src/errors.ts';
+import { silentLog } from '../../src/log.ts';
+import type { Conversation } from '../../src/security/conversation.ts';
+import { SecurityState } from '../../src/security/conversation.ts';
+import { Conversations, limits } from '../../src/security/conversations.ts';
+import { Gate } from '../../src/security/gate.ts';
+import type { Opened } from '../../src/security/gate.ts';
+import { plain } from '../../src/security/mechanisms/plain/plain.ts';
+import type { Claim } from '../../src/security/properties.ts';
+import { Trust } from '../../src/security/trust.ts';
+import { Tasks } from '../../src/tasks.ts';
+import { xml } from '../../src/xmpp/element.ts';
+import type { Element } from '../../src/xmpp/element.ts';
+import { bareOf, parseBareJid, parseFullJid } from '../../src/xmpp/jid.ts';
+import type { FullJid } from '../../src/xmpp/jid.ts';
+import { FakeMechanism, FakeSession } from './fake-mechanism.ts';
+import { VolatileKeeper } from './volatile-keeper.ts';
+
+const bob = parseBareJid('bob@example.org');
+const desk = parseFullJid('bob@example.org/desk');
+const phone = parseFullJid('bob@example.org/phone');
+
+interface World {
+  mechanism: FakeMechanism;
+  trust: Trust;
+  conversations: Conversations;
+  gate: Gate;
+  /** What left in plaintext. */
+  wire: Element[];
+  opened: Opened[];
+  resources: FullJid[];
+}
+
+let tasks: Tasks;
+
+async function world(): Promise<World> {
+  tasks = new Tasks(silentLog);
+  const trust = new Trust({ keeper: new VolatileKeeper(), policy: 'opportunistic', mechanisms: ['xtls'], log: silentLog });
+  await trust.ready();
+  const mechanism = new FakeMechanism();
+  const wire: Element[] = [];
+  const opened: Opened[] = [];
+  const resources: FullJid[] = [desk];
+  mechanism.abilities.set(desk, true);
+  const conversations: Conversations = new Conversations({ trust, mechanisms: [mechanism], bareOf, resources: () => resources, gate: () => gate, tasks, log: silentLog });
+  const gate: Gate = new Gate({
+    plain: plain((stanza) => wire.push(stanza)),
+    stanceOf: (conversation) => conversations.stanceOf(conversation),
+    onWaiting: (conversation) => conversations.waits(conversation),
+    log: silentLog,
+  });
+  gate.onOpened((message) => opened.push(message));
+  return { mechanism, trust, conversations, gate, wire, opened, resources };
+}
+
+const body = (text: string, id = text): Element => xml('message', { type: 'chat', id }, xml('body', {}, text));
+
+interface Fate {
+  left: string[];
+  failed: string[];
+}
+
+function send({ gate }: World, conversation: Conversation, text: string, fate: Fate): void {
+  gate.seal(conversation, body(text), {
+    left: ({ mechanism }) => fate.left.push(mechanism === '' ? `plain ${text}` : text),
+    failed: (error) => fate.failed.push(error.condition),
+  });
+}
+
+/** The condition of what `work` throws. */
+function refusalOf(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof HushError) return error.condition;
+    throw error;
+  }
+  return 'nothing';
+}
+
+beforeEach(() => {
+  jest.useFakeTimers({ doNotFake: ['queueMicrotask', 'nextTick', 'setImmediate'] });
+});
+afterEach(async () => {
+  await tasks.end();
+  jest.useRealTimers();
+});
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('an opportunistic conversation', () => {
+  test('starts to be secured by itself when a channel shows it, and what is sent waits and leaves sealed, in order', async () => {
+    const it = await world();
+    const fate: Fate = { left: [], failed: [] };
+    const conversation = it.conversations.create(bob, 'securable');
+    it.conversations.shown(conversation, true);
+    expect(conversation.state).toBe(SecurityState.negotiating);
+    send(it, conversation, 'one', fate);
+    send(it, conversation, 'two', fate);
+    expect(fate).toEqual({ left: [], failed: [] });
+    it.mechanism.last.enter('handshaking');
+    it.mechanism.last.secure();
+    await turn();
+    expect(conversation.state).toBe(SecurityState.secure);
+    expect(fate.left).toEqual(['one', 'two']);
+    expect(it.mechanism.last.sent.map(({ attrs }) => attrs.id)).toEqual(['one', 'two']);
+    expect(it.wire).toEqual([]);
+  });
+
+  test('is not started for a contact whose client cannot', async () => {
+    const it = await world();
+    it.mechanism.abilities.set(desk, false);
+    const fate: Fate = { left: [], failed: [] };
+    const conversation = it.conversations.create(bob, 'securable');
+    it.conversations.shown(conversation, true);
+    send(it, conversation, 'hello', fate);
+    expect(it.mechanism.started).toEqual([]);
+    expect(fate.left).toEqual(['plain hello']);
+  });
+
+  test('goes on in plaintext when an offer to a contact never secured before comes to nothing', async () => {
+    const it = await world();
+    const fate: Fate = { left: [], failed: [] };
+    const conversation = it.conversations.create(bob, 'securable');
+    it.conversations.shown(conversation, true);
+    send(it, conversation, 'hello', fate);
+    it.mechanism.last.finish({ reason: 'failed', error: new HushError('rejected', 'declined'), from: 'negotiating' });
+    expect(conversation.state).toBe(SecurityState.insecure);
+    expect(fate).toEqual({ left: ['plain hello'], failed: [] });
+    // And the offer is not made again by the next look at the contact.
+    it.conversations.consider(bob);
+    expect(it.mechanism.started).toHaveLength(1);
+  });
+
+  test('is dead, never plaintext, when the handshake fails after its first byte', async () => {
+    const it = await world();
+    const fate: Fate = { left: [], failed: [] };
+    const conversation = it.conversations.create(bob, 'securable');
+    it.conversations.shown(conversation, true);
+    send(it, conversation, 'hello', fate);
+    it.mechanism.last.enter('handshaking');
+    it.mechanism.last.finish({ reason: 'failed', error: new HushError('encryption-error', 'bad handshake'), from: 'handshaking' });
+    expect(conversation).toMatchObject({ state: SecurityState.ended, endReason: 'failed', isDead: true });
+    expect(fate).toEqual({ left: [], failed: ['encryption-error'] });
+    expect(refusalOf(() => send(it, conversation, 'more', fate))).toBe('encryption-error');
+    expect(it.wire).toEqual([]);
+  });
+
+  test('lets nothing wait longer than its limit', async () => {
+    const it = await world();
+    const fate: Fate = { left: [], failed: [] };
+    const conversation = it.conversations.create(bob, 'securable');
+    it.conversations.shown(conversation, true);
+    send(it, conversation, 'hello', fate);
+    await jest.advanceTimersByTimeAsync(limits.waiting - 1);
+    expect(fate.left).toEqual([]);
+    await jest.advanceTimersByTimeAsync(1);
+    expect(fate.left).toEqual(['plain hello']);
+  });
+
+  test('of a contact secured before does not fall back while an attempt fails, unless their client can do no more', async () => {
+    const it = await world();
+    await it.trust.secured(bob, Buffer.from('key'), { mechanism: 'xtls', bound: true });
+    await it.trust.verified(bob, Buffer.from('key'), 'comparison');
+    const fate: Fate = { left: [], failed: [] };
+    const conversation = it.conversations.create(bob, 'securable');
+    it.conversations.shown(conversation, true);
+    send(it, conversation, 'hello', fate);
+    it.mechanism.last.finish({ reason: 'failed', error: new HushError('rejected', 'declined'), from: 'negotiating' });
+    expect(fate).toEqual({ left: [], failed: ['encryption-not-available'] });
+    it.mechanism.abilities.set(desk, false);
+    expect(refusalOf(() => send(it, conversation, 'again', fate))).toBe('encryption-not-available');
+    // The user lowers the policy: now it is what it says.
+    await it.trust.setContactPolicy(bob, 'opportunistic');
+    send(it, conversation, 'as you wish', fate);
+    expect(fate.left).toEqual(['plain as you wish']);
+  });
+});
+
+describe('a secured conversation', () => {
+  async function secured(facts = {}): Promise<World & { conversation: Conversation; session: FakeSession; fate: Fate }> {
+    const it = await world();
+    const conversation = it.conversations.create(bob, 'securable');
+    it.conversations.shown(conversation, true);
+    const session = it.mechanism.last;
+    session.secure(facts);
+    await turn();
+    return { ...it, conversation, session, fate: { left: [], failed: [] } };
+  }
+
+  test('takes no plaintext of the contact: it comes in a conversation of its own, in which nothing can be sent', async () => {
+    const it = await secured();
+    const plaintext = it.conversations.forPlaintext(bob);
+    expect(plaintext).not.toBe(it.conversation);
+    expect(plaintext.kind).toBe('companion');
+    expect(refusalOf(() => send(it, plaintext, 'hello', it.fate))).toBe('encryption-not-available');
+    expect(it.gate.sealPassing(plaintext, body('typing'))).toBe(false);
+    expect(it.wire).toEqual([]);
+    // The twin: the secured one takes it.
+    send(it, it.conversation, 'hello', it.fate);
+    expect(it.fate.left).toEqual(['hello']);
+  });
+
+  test('sends nothing after its end, whatever ended it', async () => {
+    for (const [reason, condition] of [['clean', 'terminated'], ['unauthenticated', 'encryption-error'], ['connection-lost', 'connection-lost'], ['key-changed', 'encryption-error'], ['local', 'cancelled']] as const) {
+      const it = await secured();
+      it.session.finish({ reason, from: 'secure' });
+      expect(it.conversation.state).toBe(SecurityState.ended);
+      expect(refusalOf(() => send(it, it.conversation, 'hello', it.fate))).toBe(condition);
+      expect(it.gate.sealPassing(it.conversation, body('typing'))).toBe(false);
+      expect(it.wire).toEqual([]);
+      await tasks.end();
+    }
+  });
+
+  test('is revived by a session of the same key that proves as much, and by no other', async () => {
+    const it = await secured();
+    it.session.finish({ reason: 'connection-lost', from: 'secure' });
+    it.conversations.consider(bob);
+    it.mechanism.last.secure({ keyPinned: true });
+    expect(it.conversation.state).toBe(SecurityState.secure);
+
+    it.mechanism.last.finish({ reason: 'connection-lost', from: 'secure' });
+    it.conversations.consider(bob);
+    // KeyContinuity was shown and is not proved now.
+    it.mechanism.last.secure({ keyPinned: false });
+    expect(it.conversation).toMatchObject({ state: SecurityState.ended, isDead: true });
+    expect(it.mechanism.last.state).toBe('ended');
+
+    const other = await secured();
+    other.session.finish({ reason: 'connection-lost', from: 'secure' });
+    other.conversations.consider(bob);
+    other.mechanism.last.secure({ keyPinned: true }, 'another key');
+    expect(other.conversation).toMatchObject({ state: SecurityState.ended, isDead: true });
+  });
+
+  test('ended here is dead for good', async () => {
+    const it = await secured();
+    await it.conversations.end(it.conversation);
+    expect(it.conversation).toMatchObject({ state: SecurityState.ended, endReason: 'local', isDead: true });
+    it.conversations.consider(bob);
+    expect(it.mechanism.started).toHaveLength(1);
+    await expect(it.conversations.secure(it.conversation, { signal: new AbortController().signal })).rejects.toMatchObject({ condition: 'cancelled' });
+  });
+
+  test('shows what it proved to the end, and ends rather than take a claim back', async () => {
+    const it = await secured({ signalledKeyMatched: true });
+    expect(it.conversation.claims.has('WeaklyAuthenticated')).toBe(true);
+    it.session.prove({ signalledKeyMatched: false });
+    expect(it.conversation).toMatchObject({ state: SecurityState.ended, endReason: 'key-changed' });
+    expect(it.conversation.claims.has('WeaklyAuthenticated')).toBe(true);
+  });
+
+  test('waits for a demanded verification with its sends', async () => {
+    const it = await secured();
+    await it.conversations.secure(it.conversation, { demands: new Set<Claim>(['Verified']), signal: new AbortController().signal });
+    expect(refusalOf(() => send(it, it.conversation, 'hello', it.fate))).toBe('not-yet');
+    it.session.confirm('comparison');
+    send(it, it.conversation, 'hello', it.fate);
+    expect(it.fate.left).toEqual(['hello']);
+  });
+
+  test('ends when it lacks what is demanded of it', async () => {
+    const it = await secured();
+    const demands = new Set<Claim>(['StronglyAnonymous']);
+    await expect(it.conversations.secure(it.conversation, { demands, signal: new AbortController().signal })).rejects.toMatchObject({ condition: 'encryption-not-available' });
+    expect(it.conversation.state).toBe(SecurityState.ended);
+  });
+
+  test('ends when its key is no longer trusted', async () => {
+    const it = await secured();
+    await it.trust.distrust(bob, Buffer.from('key'));
+    expect(it.conversation).toMatchObject({ state: SecurityState.ended, endReason: 'key-changed', isDead: true });
+  });
+
+  test('outlives its channel for a quarter of an hour after the last message', async () => {
+    const it = await secured();
+    it.conversations.hidden(it.conversation);
+    await jest.advanceTimersByTimeAsync(limits.unseen - 60_000);
+    expect(it.session.state).toBe('secure');
+    it.conversations.used(it.conversation, desk);
+    await jest.advanceTimersByTimeAsync(120_000);
+    expect(it.session.state).toBe('secure');
+    await jest.advanceTimersByTimeAsync(limits.unseen);
+    expect(it.session.state).toBe('ended');
+  });
+
+  test('ends after a day, when nothing was said for a minute', async () => {
+    const it = await secured();
+    await jest.advanceTimersByTimeAsync(limits.age - 30_000);
+    it.conversations.used(it.conversation, desk);
+    await jest.advanceTimersByTimeAsync(45_000);
+    expect(it.session.state).toBe('secure');
+    await jest.advanceTimersByTimeAsync(60_000);
+    expect(it.session.state).toBe('ended');
+  });
+
+  test('a session from another device is another conversation', async () => {
+    const it = await secured();
+    const second = it.mechanism.offer(phone);
+    second.secure();
+    expect([...it.conversations.of(bob)]).toHaveLength(2);
+    expect(it.conversation.session?.peer).toBe(desk);
+  });
+});
+
+describe('demands', () => {
+  test('are met by starting, and the conversation falls back to what it was when they cannot be', async () => {
+    const it = await world();
+    const conversation = it.conversations.create(bob, 'securable');
+    const demands = new Set<Claim>(['ForwardSecret']);
+    const asked = it.conversations.secure(conversation, { demands, signal: new AbortController().signal });
+    expect(it.mechanism.started[0]?.demands).toEqual(demands);
+    it.mechanism.last.secure();
+    await asked;
+    expect(conversation.demands).toEqual(demands);
+
+    const other = await world();
+    const refused = other.conversations.create(bob, 'securable');
+    const attempt = other.conversations.secure(refused, { demands, signal: new AbortController().signal });
+    other.mechanism.last.finish({ reason: 'failed', error: new HushError('rejected', 'declined'), from: 'negotiating' });
+    await expect(attempt).rejects.toMatchObject({ condition: 'rejected' });
+    expect(refused).toMatchObject({ state: SecurityState.insecure, demands: new Set() });
+  });
+
+  test('that no mechanism gives, that contradict each other, or that the policy forbids fail before anything is sent', async () => {
+    const it = await world();
+    const conversation = it.conversations.create(bob, 'securable');
+    const asking = (...claims: Claim[]) => it.conversations.secure(conversation, { demands: new Set(claims), signal: new AbortController().signal });
+    await expect(asking('NonRepudiable')).rejects.toMatchObject({ condition: 'not-implemented' });
+    await expect(asking('Deniable', 'NonRepudiable')).rejects.toMatchObject({ condition: 'invalid-argument' });
+    await it.trust.setContactPolicy(bob, 'off');
+    await expect(asking('Encrypted')).rejects.toMatchObject({ condition: 'encryption-not-available' });
+    await it.trust.setContactPolicy(bob, undefined);
+    it.resources.length = 0;
+    await expect(asking('Encrypted')).rejects.toMatchObject({ condition: 'offline' });
+    it.resources.push(desk);
+    it.mechanism.abilities.set(desk, false);
+    await expect(asking('Encrypted')).rejects.toMatchObject({ condition: 'not-capable' });
+    expect(it.mechanism.started).toEqual([]);
+  });
+
+  test('answer within their limit, saying at which step', async () => {
+    const it = await world();
+    const conversation = it.conversations.create(bob, 'securable');
+    const asked = it.conversations.secure(conversation, { signal: new AbortController().signal });
+    it.mechanism.last.enter('negotiating');
+    const answer = expect(asked).rejects.toMatchObject({ condition: 'encryption-not-available', message: expect.stringContaining('negotiating') as unknown });
+    await jest.advanceTimersByTimeAsync(limits.attempt);
+    await answer;
+  });
+});
+
+test('no sequence of events lowers a claim, verifies before it encrypts, or lets plaintext out of a conversation that was secured', async () => {
+  const event = fc.oneof(
+    fc.record({ kind: fc.constant('secure' as const), pinned: fc.boolean(), bound: fc.boolean(), key: fc.constantFrom('key', 'other') }),
+    fc.record({ kind: fc.constant('prove' as const), bound: fc.boolean(), matched: fc.boolean() }),
+    fc.record({ kind: fc.constant('confirm' as const) }),
+    fc.record({ kind: fc.constant('end' as const), reason: fc.constantFrom('clean' as const, 'unauthenticated' as const, 'connection-lost' as const, 'failed' as const, 'key-changed' as const) }),
+    fc.record({ kind: fc.constantFrom('consider' as const, 'send' as const, 'incoming' as const, 'handshake' as const, 'local-end' as const) }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(event, { maxLength: 30 }), async (events) => {
+      const it = await world();
+      const conversation = it.conversations.create(bob, 'securable');
+      let before = new Set(conversation.claims);
+      const seen = { encrypted: false };
+      const look = (): void => {
+        for (const claim of before) expect(conversation.claims.has(claim)).toBe(true);
+        if (conversation.claims.has('Verified')) expect(conversation.claims.has('Encrypted')).toBe(true);
+        expect(conversation.claims.has('Deniable') && conversation.claims.has('NonRepudiable')).toBe(false);
+        before = new Set(conversation.claims);
+        seen.encrypted ||= conversation.claims.has('Encrypted');
+      };
+      conversation.listen({ changed: look });
+      it.conversations.shown(conversation, true);
+      const session = (): FakeSession | undefined => (conversation.session instanceof FakeSession ? conversation.session : undefined);
+      for (const one of events) {
+        const plainBefore = it.wire.length;
+        const had = seen.encrypted;
+        if (one.kind === 'secure' && session()?.state !== 'secure') session()?.secure({ keyPinned: one.pinned, bindingAgreed: one.bound }, one.key);
+        else if (one.kind === 'prove') session()?.prove({ bindingAgreed: one.bound, signalledKeyMatched: one.matched });
+        else if (one.kind === 'confirm' && session()?.state === 'secure') session()?.confirm('comparison');
+        else if (one.kind === 'end') session()?.finish({ reason: one.reason, from: session()!.state });
+        else if (one.kind === 'consider') it.conversations.consider(bob);
+        else if (one.kind === 'incoming') it.mechanism.offer(desk);
+        else if (one.kind === 'handshake' && session()?.state === 'negotiating') session()?.enter('handshaking');
+        else if (one.kind === 'local-end') await it.conversations.end(conversation);
+        else if (one.kind === 'send') refusalOf(() => send(it, conversation, 'x', { left: [], failed: [] }));
+        await turn();
+        look();
+        if (had) expect(it.wire).toHaveLength(plainBefore);
+      }
+      await tasks.end();
+    }),
+    { numRuns: 300 },
+  );
+});
