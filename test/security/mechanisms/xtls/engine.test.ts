@@ -1,0 +1,354 @@
+import { Duplex } from 'node:stream';
+import { connect, createServer } from 'node:tls';
+import type { ConnectionOptions, TLSSocket, TlsOptions } from 'node:tls';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { HushError } from '../../../../src/errors.ts';
+import { createIdentity, pemOf } from '../../../../src/security/identity.ts';
+import type { Identity } from '../../../../src/security/identity.ts';
+import { TlsEngine } from '../../../../src/security/mechanisms/xtls/engine.ts';
+import type { Secured, Shown } from '../../../../src/security/mechanisms/xtls/engine.ts';
+import { checkPeer } from '../../../../src/security/mechanisms/xtls/peer-check.ts';
+import { parseBareJid } from '../../../../src/xmpp/jid.ts';
+import { certificate, newKey, xmppAddrName } from './certificates.ts';
+
+/** One end of a pipe: what is written comes out at the other end in a later turn. */
+class End extends Duplex {
+  other: End | undefined;
+  readonly sent: Buffer[] = [];
+  tamper: (bytes: Buffer) => Buffer | undefined = (bytes) => bytes;
+  constructor() {
+    super();
+    this.on('error', () => undefined);
+  }
+  override _read(): void {
+    // Pushed by the other end.
+  }
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.sent.push(chunk);
+    const bytes = this.tamper(chunk);
+    setImmediate(() => {
+      if (bytes !== undefined && this.other?.destroyed === false) this.other.push(bytes);
+      done();
+    });
+  }
+  override _final(done: () => void): void {
+    setImmediate(() => {
+      if (this.other?.destroyed === false) this.other.push(null);
+      done();
+    });
+  }
+}
+
+function pipe(): [End, End] {
+  const [left, right] = [new End(), new End()];
+  left.other = right;
+  right.other = left;
+  return [left, right];
+}
+
+type Event = ['started'] | ['secured', Secured] | ['data', string] | ['ended'] | ['failed', HushError];
+
+/** An engine with its events in order. */
+class Side {
+  readonly events: Event[] = [];
+  readonly engine: TlsEngine;
+  shown: Shown | undefined;
+  #waiters: (() => void)[] = [];
+
+  constructor(transport: Duplex, role: 'client' | 'server', identity: Identity, peer: string, options: { refuse?: HushError; onSecured?: (engine: TlsEngine) => void } = {}) {
+    const note = (...event: Event): void => {
+      this.events.push(event);
+      for (const waiter of this.#waiters.splice(0)) waiter();
+    };
+    this.engine = new TlsEngine({
+      transport,
+      role,
+      identity,
+      judge: (shown) => {
+        this.shown = shown;
+        if (options.refuse !== undefined) return { accepted: false, error: options.refuse };
+        return checkPeer({
+          ...shown,
+          ownSpki: identity.spki,
+          peer: parseBareJid(peer),
+          isAnonymous: false,
+          now: new Date(),
+          judgeKey: () => ({ accepted: true, pinned: false, verifiedBy: undefined }),
+          fingerprints: [],
+        });
+      },
+      handlers: {
+        started: () => note('started'),
+        secured: (secured) => {
+          note('secured', secured);
+          options.onSecured?.(this.engine);
+        },
+        data: (bytes) => note('data', bytes.toString()),
+        ended: () => note('ended'),
+        failed: (error) => note('failed', error),
+      },
+    });
+    engines.push(this.engine);
+  }
+
+  async event<Name extends Event[0]>(name: Name): Promise<Extract<Event, [Name, ...unknown[]]>> {
+    for (;;) {
+      const found = this.events.find((event) => event[0] === name);
+      if (found !== undefined) return found as Extract<Event, [Name, ...unknown[]]>;
+      await new Promise<void>((resolve) => this.#waiters.push(resolve));
+    }
+  }
+  get names(): string[] {
+    return this.events.map(([name]) => name);
+  }
+}
+
+const engines: TlsEngine[] = [];
+afterEach(() => {
+  for (const engine of engines.splice(0)) engine.destroy();
+});
+
+const ROMEO = 'romeo@example.net';
+const JULIET = 'juliet@example.org';
+const romeo = createIdentity(ROMEO);
+const juliet = createIdentity(JULIET);
+const turn = async (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
+
+describe('two ends', () => {
+  test('agree on TLS 1.3, keys and channel binding, and carry plaintext both ways', async () => {
+    const [left, right] = pipe();
+    const client = new Side(left, 'client', romeo, JULIET, { onSecured: (engine) => engine.write(Buffer.from('from the client')) });
+    const server = new Side(right, 'server', juliet, ROMEO);
+    const [, atClient] = await client.event('secured');
+    const [, atServer] = await server.event('secured');
+    expect(await server.event('data')).toEqual(['data', 'from the client']);
+    server.engine.write(Buffer.from('from the server'));
+    expect(await client.event('data')).toEqual(['data', 'from the server']);
+    expect(atClient.channelBinding).toHaveLength(32);
+    expect(atClient.channelBinding).toEqual(atServer.channelBinding);
+    expect(Buffer.from(atServer.verdict.certificate.spki).equals(romeo.spki)).toBe(true);
+    expect(atClient.details.get('tls-version')).toBe('TLSv1.3');
+    expect(atClient.details.get('cipher-suite')).toBe('TLS_AES_128_GCM_SHA256');
+    expect(atClient.details.get('key-agreement')).toBe('X25519');
+    expect(client.names.slice(0, 2)).toEqual(['started', 'secured']);
+  });
+
+  test('have another channel binding in another session', async () => {
+    const bindings = new Set<string>();
+    for (let run = 0; run < 3; run += 1) {
+      const [left, right] = pipe();
+      const client = new Side(left, 'client', romeo, JULIET);
+      new Side(right, 'server', juliet, ROMEO);
+      bindings.add((await client.event('secured'))[1].channelBinding.toString('hex'));
+    }
+    expect(bindings.size).toBe(3);
+  });
+
+  test('end by close_notify', async () => {
+    const [left, right] = pipe();
+    const client = new Side(left, 'client', romeo, JULIET);
+    const server = new Side(right, 'server', juliet, ROMEO);
+    await Promise.all([client.event('secured'), server.event('secured')]);
+    await client.engine.end();
+    await server.event('ended');
+    server.engine.write(Buffer.from('still open'));
+    expect(await client.event('data')).toEqual(['data', 'still open']);
+    await server.engine.end();
+    await client.event('ended');
+  });
+
+  test('see a cut as an end too', async () => {
+    const [left, right] = pipe();
+    const client = new Side(left, 'client', romeo, JULIET);
+    const server = new Side(right, 'server', juliet, ROMEO);
+    await Promise.all([client.event('secured'), server.event('secured')]);
+    left.end();
+    await server.event('ended');
+  });
+});
+
+describe('a peer that is refused', () => {
+  const refused = new HushError('certificate-untrusted', 'no');
+
+  test('gets not one byte more from a client: only the ClientHello has left', async () => {
+    const [left, right] = pipe();
+    const client = new Side(left, 'client', romeo, JULIET, { refuse: refused });
+    const server = new Side(right, 'server', juliet, ROMEO);
+    expect((await client.event('failed'))[1]).toBe(refused);
+    await turn();
+    expect(left.sent).toHaveLength(1);
+    expect(left.sent[0]![0]).toBe(22);
+    expect(left.sent[0]![5]).toBe(1);
+    expect(client.names).toEqual(['started', 'failed']);
+    expect(server.names).toEqual(['started']);
+  });
+
+  test('gets nothing after its Finished from a server', async () => {
+    const [left, right] = pipe();
+    const client = new Side(left, 'client', romeo, JULIET);
+    const server = new Side(right, 'server', juliet, ROMEO, { refuse: refused });
+    await server.event('failed');
+    await turn();
+    // One flight: ServerHello to Finished. No alert, no ticket.
+    expect(right.sent).toHaveLength(1);
+    expect(client.names).toEqual(['started', 'secured']);
+  });
+
+  test.each<[string, string, Identity]>([
+    ['another name', 'certificate-hostname-mismatch', createIdentity('nurse@example.org')],
+    ['our own key', 'certificate-invalid', romeo],
+    ['a certificate of last year', 'certificate-expired', expired()],
+  ])('is one with %s', async (_name, condition, identity) => {
+    const [left, right] = pipe();
+    const client = new Side(left, 'client', romeo, condition === 'certificate-invalid' ? ROMEO : JULIET);
+    new Side(right, 'server', identity, ROMEO);
+    expect((await client.event('failed'))[1].condition).toBe(condition);
+  });
+
+  function expired(): Identity {
+    const key = newKey();
+    const der = certificate({ key, names: [xmppAddrName(JULIET)], notBefore: '200101000000Z', notAfter: '210101000000Z' });
+    return { privateKey: key, certificate: der, spki: Buffer.alloc(0) };
+  }
+});
+
+describe('other TLS', () => {
+  const server = (options: TlsOptions): { transport: End; peer: Promise<TLSSocket> } => {
+    const [left, right] = pipe();
+    const peer = new Promise<TLSSocket>((resolve) => {
+      const { key, cert } = pemOf(juliet);
+      const tls = createServer({ key, cert, requestCert: true, rejectUnauthorized: false, ...options });
+      tls.on('tlsClientError', () => undefined);
+      tls.on('secureConnection', (socket) => {
+        socket.on('error', () => undefined);
+        resolve(socket);
+      });
+      tls.emit('connection', right);
+    });
+    return { transport: left, peer };
+  };
+  const client = (options: ConnectionOptions): { transport: End; peer: TLSSocket } => {
+    const [left, right] = pipe();
+    const socket = connect({ socket: left, rejectUnauthorized: false, ...pemOf(romeo), ...options });
+    socket.on('error', () => undefined);
+    return { transport: right, peer: socket };
+  };
+
+  test('of another make is fine when it is TLS 1.3', async () => {
+    const { transport, peer } = server({});
+    const ours = new Side(transport, 'client', romeo, JULIET);
+    const [, secured] = await ours.event('secured');
+    expect((await peer).exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0))).toEqual(secured.channelBinding);
+    const theirs = client({});
+    expect((await new Side(theirs.transport, 'server', juliet, ROMEO).event('secured'))[1].channelBinding).toHaveLength(32);
+  });
+
+  test.each(['TLSv1.2', 'TLSv1.1'] as const)('%s only is refused on both sides', async (version) => {
+    const theirs = server({ minVersion: version, maxVersion: version });
+    expect((await new Side(theirs.transport, 'client', romeo, JULIET).event('failed'))[1].condition).toBe('encryption-error');
+    const other = client({ minVersion: version, maxVersion: version });
+    expect((await new Side(other.transport, 'server', juliet, ROMEO).event('failed'))[1].condition).toBe('encryption-error');
+  });
+
+  test('without a certificate is refused', async () => {
+    const { transport } = client({ key: undefined, cert: undefined });
+    expect((await new Side(transport, 'server', juliet, ROMEO).event('failed'))[1].condition).toBe('certificate-not-provided');
+  });
+
+  test('with only curves and suites of others is refused', async () => {
+    const theirs = server({ ecdhCurve: 'P-521' });
+    expect((await new Side(theirs.transport, 'client', romeo, JULIET).event('failed'))[1].condition).toBe('encryption-error');
+    const other = client({ ciphers: 'TLS_AES_128_CCM_SHA256' });
+    expect((await new Side(other.transport, 'server', juliet, ROMEO).event('failed'))[1].condition).toBe('encryption-error');
+  });
+
+  test('is told no name, no protocol and no authority', async () => {
+    const { transport, peer } = server({ ALPNProtocols: ['xmpp-client'] });
+    new Side(transport, 'client', romeo, JULIET);
+    const socket = await peer;
+    expect([(socket as { servername?: string | false }).servername, socket.alpnProtocol]).toEqual([false, false]);
+  });
+
+  test('offering garbage, an ALPN or a PSK does no harm', async () => {
+    const ours = client({ ALPNProtocols: ['\0\0', 'x'], servername: 'example.org' });
+    expect((await new Side(ours.transport, 'server', juliet, ROMEO).event('secured'))[1].channelBinding).toHaveLength(32);
+    const [left, right] = pipe();
+    left.write(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
+    expect((await new Side(right, 'server', juliet, ROMEO).event('failed'))[1].condition).toBe('encryption-error');
+  });
+
+  test('resuming a session of another context gets a full handshake', async () => {
+    const first = client({});
+    new Side(first.transport, 'server', juliet, ROMEO);
+    const session = await new Promise<Buffer>((resolve) => first.peer.once('session', resolve));
+    const again = client({ session });
+    const side = new Side(again.transport, 'server', juliet, ROMEO);
+    await side.event('secured');
+    expect(side.shown?.isResumed).toBe(false);
+  });
+});
+
+describe('bytes that are wrong', () => {
+  test.each([0, 1, 7, 40])('one flipped after the handshake (at %d) fails the session', async (at) => {
+    const [left, right] = pipe();
+    const client = new Side(left, 'client', romeo, JULIET);
+    const server = new Side(right, 'server', juliet, ROMEO);
+    await Promise.all([client.event('secured'), server.event('secured')]);
+    await turn();
+    right.tamper = (bytes) => {
+      const flipped = Buffer.from(bytes);
+      flipped[at] = (flipped[at] ?? 0) ^ 1;
+      return flipped;
+    };
+    const before = left.sent.length;
+    server.engine.write(Buffer.from('some plaintext that is long enough'));
+    expect((await client.event('failed'))[1].condition).toBe('encryption-error');
+    expect(client.names).not.toContain('data');
+    await turn();
+    // OpenSSL's alert, encrypted: header, two bytes, content type, tag.
+    expect(left.sent.slice(before).map((bytes) => bytes.length)).toEqual([24]);
+  });
+
+  test('a forged alert fails the session', async () => {
+    const [left, right] = pipe();
+    const client = new Side(left, 'client', romeo, JULIET);
+    const server = new Side(right, 'server', juliet, ROMEO);
+    await Promise.all([client.event('secured'), server.event('secured')]);
+    await turn();
+    left.push(Buffer.from([21, 3, 3, 0, 2, 1, 0]));
+    await client.event('failed');
+  });
+
+  test('an end inside the handshake fails it', async () => {
+    const [left, right] = pipe();
+    const server = new Side(right, 'server', juliet, ROMEO);
+    left.end(Buffer.from([22, 3, 1]));
+    expect((await server.event('failed'))[1].condition).toBe('encryption-error');
+  });
+
+  test('more than 64 KiB before the handshake is done fail it', async () => {
+    // Handshake records of a message of 16 MiB that never ends.
+    const record = Buffer.concat([Buffer.from([22, 3, 1, 0x10, 0x00]), Buffer.alloc(4096)]);
+    record.set([1, 0xff, 0xff, 0xff], 5);
+    const run = async (size: number): Promise<string[]> => {
+      const [left, right] = pipe();
+      const server = new Side(right, 'server', juliet, ROMEO);
+      for (let sent = 0; sent < size; sent += record.length) left.write(record);
+      await turn();
+      return server.names;
+    };
+    expect(await run(70 * 1024)).toContain('failed');
+  });
+
+  test('however many with plaintext do not', async () => {
+    const [left, right] = pipe();
+    const client = new Side(left, 'client', romeo, JULIET);
+    const server = new Side(right, 'server', juliet, ROMEO);
+    await Promise.all([client.event('secured'), server.event('secured')]);
+    for (let at = 0; at < 300; at += 1) client.engine.write(Buffer.alloc(1000, 65));
+    await client.engine.end();
+    await server.event('ended');
+    expect(server.events.reduce((sum, event) => sum + (event[0] === 'data' ? event[1].length : 0), 0)).toBe(300_000);
+    expect(server.names).not.toContain('failed');
+  });
+});
