@@ -42,6 +42,12 @@ export interface CallRequest {
   readonly autoStart?: boolean;
 }
 
+interface PendingCall {
+  /** Who may answer: on a session bus anybody can send a reply to anything. */
+  readonly isAnswerer: (sender: string) => boolean;
+  readonly settle: (outcome: Incoming | HushError) => void;
+}
+
 /** An error that somebody on the bus answered with. `name` is its D-Bus name; what `message` says is theirs. */
 export class BusError extends Error {
   override readonly name: string;
@@ -53,10 +59,11 @@ export class BusError extends Error {
 }
 
 export class Bus<M extends InterfacesOf<M> = InterfaceMap> {
+  readonly #log: Log;
   readonly #wire: Wire;
   readonly #signals: Signals;
-  /** Serial of a call → what its answer, or its failure, goes to. */
-  readonly #pending = new Map<number, (outcome: Incoming | HushError) => void>();
+  /** Calls that are not answered yet, by serial. */
+  readonly #pending = new Map<number, PendingCall>();
   readonly objects: ObjectServer<M>;
   /** Settles when the connection is gone, whoever ended it. Everything pending has been rejected with HushError 'bus-closed' by then. */
   readonly closed: Promise<void>;
@@ -86,7 +93,12 @@ export class Bus<M extends InterfacesOf<M> = InterfaceMap> {
 
   private constructor(log: Log, tables: Readonly<Record<keyof M & string, InterfaceTable>>, socket: Socket) {
     this.#wire = new Wire(socket, { log, receive: (message) => this.#receive(message) });
-    this.#signals = new Signals({ log, daemon: (member, signature, ...body) => this.#daemon(member, signature, ...body) });
+    this.#log = log;
+    this.#signals = new Signals({
+      log,
+      daemon: (member, signature, ...body) => this.#daemon(member, signature, ...body),
+      askOwner: (name, done) => this.#send({ ...daemonMethod('GetNameOwner'), signature: 's', body: [name] }, (outcome) => done(ownerIn(outcome))),
+    });
     this.objects = new ObjectServer<M>(
       {
         log,
@@ -132,24 +144,10 @@ export class Bus<M extends InterfacesOf<M> = InterfaceMap> {
    */
   call(request: CallRequest): Promise<unknown[]> {
     return new Promise((resolve, reject) => {
-      const { signal } = request;
-      if (signal?.aborted) throw reasonOf(signal);
-      if (this.#isClosed) throw busClosed();
-      const serial = this.#sendCall(request);
-      const settle = (outcome: Incoming | HushError): void => {
-        this.#pending.delete(serial);
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
+      this.#send(request, (outcome) => {
         if (outcome instanceof HushError) reject(outcome);
         else answer(outcome, resolve, reject);
-      };
-      const abort = (): void => settle(reasonOf(signal));
-      const timer = setTimeout(
-        () => settle(new HushError('bus-timeout', `${request.member} was not answered in time`)),
-        request.timeoutMs ?? callingTime,
-      );
-      signal?.addEventListener('abort', abort);
-      this.#pending.set(serial, settle);
+      });
     });
   }
 
@@ -168,24 +166,61 @@ export class Bus<M extends InterfacesOf<M> = InterfaceMap> {
     this.#wire.close();
   }
 
-  #sendCall(request: CallRequest): number {
-    const { destination, path, interface: name, member, signature = '', body = [], autoStart = true } = request;
+  /** `done` gets the reply or the failure, once, before any later message is looked at. Throws HushError where the call cannot even be sent. */
+  #send(request: CallRequest, done: (outcome: Incoming | HushError) => void): void {
+    const { destination, path, interface: name, member, signature = '', body = [], autoStart = true, timeoutMs = callingTime, signal } = request;
     if (!isBusName(destination) || !isObjectPath(path) || !isInterfaceName(name) || !isMemberName(member)) {
       throw new HushError('invalid-argument', 'not a destination, path, interface and member');
     }
-    const flags = autoStart ? 0 : MessageFlag.NO_AUTO_START;
-    return this.#wire.send({ type: MessageType.METHOD_CALL, flags, path, interface: name, member, destination }, compileSignature(signature), body);
+    if (signal?.aborted) throw reasonOf(signal);
+    if (this.#isClosed) throw busClosed();
+    const compiled = compileSignature(signature);
+    const { isAnswerer, stop } = this.#answerers(destination);
+    const settle = (outcome: Incoming | HushError): void => {
+      this.#pending.delete(serial);
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+      stop();
+      done(outcome);
+    };
+    const abort = (): void => settle(reasonOf(signal));
+    let serial: number;
+    try {
+      const flags = autoStart ? 0 : MessageFlag.NO_AUTO_START;
+      serial = this.#wire.send({ type: MessageType.METHOD_CALL, flags, path, interface: name, member, destination }, compiled, body);
+    } catch (error) {
+      stop();
+      throw error;
+    }
+    const timer = setTimeout(() => settle(new HushError('bus-timeout', `${member} was not answered in time`)), timeoutMs);
+    signal?.addEventListener('abort', abort);
+    this.#pending.set(serial, { isAnswerer, settle });
+  }
+
+  /** Who may answer a call to `destination`: it, the bus in its place, and whoever owns it at some time during the call. */
+  #answerers(destination: string): { isAnswerer: (sender: string) => boolean; stop: () => void } {
+    const names = new Set([BUS, destination]);
+    const isUnique = destination === BUS || destination.startsWith(':');
+    const stop = isUnique ? () => undefined : this.#signals.watchName(destination, (owner) => names.add(owner));
+    return { isAnswerer: (sender) => names.has(sender), stop };
   }
 
   #daemon(member: string, signature: string, ...body: unknown[]): Promise<unknown[]> {
-    return this.call({ destination: BUS, path: BUS_PATH, interface: BUS, member, signature, body });
+    return this.call({ ...daemonMethod(member), signature, body });
   }
 
   #receive(message: Incoming): void {
     if (message.type === MessageType.METHOD_CALL) this.objects.handle(message);
     else if (message.type === MessageType.SIGNAL) this.#signals.deliver(message);
-    else if (message.isReply) this.#pending.get(message.replySerial)?.(message);
+    else if (message.isReply) this.#receiveReply(message);
     // Any other type is of a later version of the protocol, and to be ignored.
+  }
+
+  #receiveReply(message: Incoming): void {
+    const pending = this.#pending.get(message.replySerial);
+    if (pending === undefined) return;
+    if (pending.isAnswerer(message.sender)) pending.settle(message);
+    else this.#log.warn({ sender: message.sender }, 'a reply to a call to somebody else was dropped');
   }
 
   /** The daemon runs on this machine, and knows. */
@@ -203,7 +238,7 @@ export class Bus<M extends InterfacesOf<M> = InterfaceMap> {
   #end(): void {
     this.#isClosed = true;
     this.#signals.close();
-    for (const settle of [...this.#pending.values()]) settle(busClosed());
+    for (const { settle } of [...this.#pending.values()]) settle(busClosed());
   }
 }
 
@@ -215,6 +250,16 @@ function answer(message: Incoming, resolve: (values: unknown[]) => void, reject:
   } catch (error) {
     reject(new HushError('invalid-data', 'the answer is malformed', { cause: error }));
   }
+}
+
+function daemonMethod(member: string): { destination: string; path: string; interface: string; member: string } {
+  return { destination: BUS, path: BUS_PATH, interface: BUS, member };
+}
+
+/** The reply to GetNameOwner; an error is the daemon's way of saying that there is none, and a bus that is gone has no names. */
+function ownerIn(outcome: Incoming | HushError): string {
+  if (outcome instanceof HushError || outcome.type !== MessageType.METHOD_RETURN || outcome.signature !== 's') return '';
+  return String(outcome.body()[0]);
 }
 
 function busClosed(): HushError {

@@ -131,39 +131,34 @@ export class Incoming {
     reader.align(8);
     const code = reader.u8();
     const signature = reader.signature();
-    const expect = (wanted: string): void => {
-      if (signature !== wanted) throw malformed('a header field has the wrong type');
-    };
+    if (code === 0) throw malformed('a header field is invalid');
+    // Number of descriptors (9), or a field of a later version of the protocol: for others.
+    if (code > 8) { skipValue(reader, signature); return; }
+    if (signature !== fieldTypes.charAt(code)) throw malformed('a header field has the wrong type');
     switch (code) {
-      case 0:
-        throw malformed('a header field is invalid');
       case 1:
-        expect('o');
         this.path = reader.path();
-        return;
-      case 5:
-        expect('u');
-        this.replySerial = reader.u32();
-        return;
-      case 8:
-        expect('g');
-        this.signature = reader.signature();
-        return;
+        break;
       case 2:
+        this.interface = named(reader, isInterfaceName);
+        break;
       case 3:
+        this.member = named(reader, isMemberName);
+        break;
       case 4:
+        this.errorName = named(reader, isInterfaceName);
+        break;
+      case 5:
+        this.replySerial = reader.u32();
+        break;
       case 6:
-      case 7: {
-        expect('s');
-        const [name, isValid] = namedFields[code];
-        const text = reader.string();
-        if (!isValid(text)) throw malformed('a header field is no valid name');
-        this[name] = text;
-        return;
-      }
+        this.destination = named(reader, isBusName);
+        break;
+      case 7:
+        this.sender = named(reader, isBusName);
+        break;
       default:
-        // Number of descriptors (9), or a field of a later version of the protocol: for others.
-        skipValue(reader, signature);
+        this.signature = reader.signature();
     }
   }
 
@@ -179,10 +174,11 @@ export class Incoming {
   }
 }
 
-const namedFields = {
-  2: ['interface', isInterfaceName],
-  3: ['member', isMemberName],
-  4: ['errorName', isInterfaceName],
-  6: ['destination', isBusName],
-  7: ['sender', isBusName],
-} as const;
+/** The type of each header field, at its code. */
+const fieldTypes = ' osssussg';
+
+function named(reader: Reader, isValid: (name: string) => boolean): string {
+  const name = reader.string();
+  if (!isValid(name)) throw malformed('a header field is no valid name');
+  return name;
+}

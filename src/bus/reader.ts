@@ -9,7 +9,7 @@ const maxArray = 64 * 1024 * 1024;
 /** Elements of all arrays of one message, bytes aside: a million empty ones are cheap to send and dear to keep. */
 const maxElements = 256 * 1024;
 /** Up to here a loop in JavaScript is faster than a call into native code. */
-const shortString = 32;
+const shortString = 128;
 
 /** Every method reads the value at the cursor with its alignment, or throws HushError 'invalid-args'. */
 export class Reader {

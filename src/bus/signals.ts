@@ -42,6 +42,8 @@ export interface SignalsLink {
   readonly log: Log;
   /** A method of the bus daemon itself. */
   daemon(member: string, signature: string, ...body: unknown[]): Promise<unknown[]>;
+  /** `done` gets the owner of a bus name, '' for nobody, before any later message is looked at. */
+  askOwner(name: string, done: (owner: string) => void): void;
 }
 
 export const BUS = 'org.freedesktop.DBus';
@@ -169,11 +171,8 @@ export class Signals {
     );
     const watch: NameWatch = { owner: undefined, listeners: new Map(), stop };
     this.#watches.set(name, watch);
-    // An error is the bus's way of saying that there is none; or the bus is gone, and everybody with it.
-    this.#link.daemon('GetNameOwner', 's', name).then(
-      ([owner]) => this.#own(watch, owner as string),
-      () => this.#own(watch, ''),
-    );
+    if (this.#isClosed) watch.owner = '';
+    else this.#link.askOwner(name, (owner) => this.#own(watch, owner));
     return watch;
   }
 

@@ -15,7 +15,7 @@ const congestedAt = 1024 * 1024;
 /** … here we stop reading, for every call read means a reply, … */
 const pausedAt = 16 * 1024 * 1024;
 /** … and here the bus is as good as dead. */
-const brokenAt = 256 * 1024 * 1024;
+const brokenAt = 128 * 1024 * 1024;
 /** Milliseconds that the bus has to take what is left when we close. */
 const closingTime = 1000;
 

@@ -8,7 +8,7 @@ const maxArray = 64 * 1024 * 1024;
 export const maxMessage = 128 * 1024 * 1024;
 const initialSize = 64 * 1024;
 /** Up to here a loop in JavaScript is faster than a call into native code. */
-const shortString = 32;
+const shortString = 128;
 
 /** Every method writes one value at the cursor with its alignment, or throws HushError 'invalid-argument' saying which type was wanted, never the value. */
 export class Writer {
@@ -34,11 +34,12 @@ export class Writer {
 
   /** What has been written since the last call; the writer is empty afterwards. */
   take(): Buffer {
-    const written = this.#bytes.subarray(0, this.pos);
+    const written = Buffer.from(this.#bytes.subarray(0, this.pos));
     this.pos = 0;
-    if (this.#bytes.length === initialSize && written.length <= initialSize / 2) return Buffer.from(written);
-    this.#bytes = Buffer.alloc(initialSize);
-    this.#view = viewOf(this.#bytes);
+    if (this.#bytes.length > initialSize) {
+      this.#bytes = Buffer.alloc(initialSize);
+      this.#view = viewOf(this.#bytes);
+    }
     return written;
   }
 

@@ -2,6 +2,7 @@
 import type { Log } from '../../src/log.ts';
 import { silentLog } from '../../src/log.ts';
 import { Bus } from '../../src/bus/connection.ts';
+import type { ImplementationOf } from '../../src/bus/object.ts';
 import type { InterfaceTable } from '../../src/bus/tables.ts';
 import type { Variant, VariantMap } from '../../src/bus/types.ts';
 
@@ -67,6 +68,21 @@ export const exampleTables: Record<keyof ExampleMap, InterfaceTable> = {
     signals: {},
   },
   'org.example.Empty': { methods: {}, properties: {}, signals: {} },
+};
+
+/** An implementation that does nothing of interest, for tests to put their own members over. */
+export const quiet: ImplementationOf<ExampleMap['org.example.Hush']> = {
+  methods: {
+    Nothing: () => undefined,
+    Echo: (_call, value) => value,
+    Split: (_call, text) => [text, text],
+    Fail: () => 0,
+    Wait: () => undefined,
+    Announce: () => undefined,
+    Contacts: () => new Map<number, VariantMap>(),
+    Sum: () => 0,
+  },
+  properties: { Level: { get: () => 0, set: () => undefined }, Title: () => '', Broken: () => '', Secret: { set: () => undefined }, Late: () => 0 },
 };
 
 /** A connection that exports example interfaces. */

@@ -70,7 +70,7 @@ test('methods or properties are left out if and only if the interface has none',
   const empty: ImplementationOf<ExampleMap['org.example.Empty']> = {};
   // @ts-expect-error it has no methods
   const more: ImplementationOf<ExampleMap['org.example.Empty']> = { methods: { A: () => undefined } };
-  const generated: Implementation<'org.freedesktop.Telepathy.Channel.Interface.Securable'> = { properties: { Encrypted: () => true, Verified: () => false } };
+  const generated: Implementation<'org.freedesktop.DBus.Peer'> = { methods: { Ping: () => undefined, GetMachineId: () => '' } };
   expect([empty, more, generated]).toHaveLength(3);
 });
 

@@ -83,6 +83,8 @@ export async function startBus(options: BusOptions = {}): Promise<TestBus> {
 
   async function stop(): Promise<void> {
     daemon.kill('SIGTERM');
+    // A test may have stopped it, and a stopped process does not hear.
+    daemon.kill('SIGCONT');
     await exited;
     process.off('exit', kill);
     await rm(directory, { recursive: true, force: true });
