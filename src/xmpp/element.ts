@@ -39,6 +39,19 @@ class CheckedElement extends XmppElement {
   }
 }
 
+/** Elements whose attributes of other namespaces the parser has left out. */
+const foreign = new WeakSet<Element>();
+
+/** For the parser: remembers that an attribute of another namespace was left out. */
+export function leaveOutForeignAttribute(element: Element): void {
+  foreign.add(element);
+}
+
+/** Whether an element came with attributes of other namespaces, which are not among `attrs`. xml:lang is none of them. */
+export function hasForeignAttributes(element: Element): boolean {
+  return foreign.has(element);
+}
+
 /** A new element. Attributes and children that are undefined are left out; numbers are written in decimal. A child leaves its former parent's `parent` link. */
 export function xml(name: string, attrs: Record<string, string | number | undefined> = {}, ...children: (Element | string | undefined)[]): Element {
   const element = new CheckedElement(name);

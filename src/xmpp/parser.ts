@@ -8,7 +8,7 @@
 import { SaxesParser } from 'saxes';
 import type { SaxesAttributeNSIncomplete, SaxesTagNS } from 'saxes';
 import { asHushError, HushError } from '../errors.ts';
-import { ns, xml } from './element.ts';
+import { leaveOutForeignAttribute, ns, xml } from './element.ts';
 import type { Element } from './element.ts';
 
 /** What is wrong with the bytes, as a stream error condition. RFC 6120 §4.9.3 */
@@ -234,6 +234,7 @@ export class StreamParser {
     for (const { prefix, local, name, value } of Object.values(tag.attributes)) {
       // Of the attributes with a prefix only xml:lang means anything to us; what is written again later must need no prefix.
       if ((prefix === '' && name !== 'xmlns') || (prefix === 'xml' && local === 'lang')) element.attrs[name] = value;
+      else if (prefix !== '' && prefix !== 'xmlns') leaveOutForeignAttribute(element);
     }
     const parent = this.#stack.at(-1);
     if (this.#stack.length > 1) parent?.append(element);

@@ -33,7 +33,16 @@ export interface Context {
   readonly sender: Sender;
 }
 
-export type Outcome = undefined | boolean | Element;
+/** An answer to an iq that comes when its time has come; the peer's next stanzas do not wait for it. */
+export class Later {
+  readonly answer: Promise<Element | undefined>;
+
+  constructor(answer: Promise<Element | undefined>) {
+    this.answer = answer;
+  }
+}
+
+export type Outcome = undefined | boolean | Element | Later;
 
 export interface Handler {
   /** For logs and the table of permitted senders, e.g. 'xep0199-ping'. */
@@ -48,6 +57,7 @@ export interface Handler {
   readonly refusal?: 'drop' | 'service-unavailable' | 'forbidden';
   /**
    * An iq: an element is the payload of the result, nothing or true an empty result, false "not mine": the next handler is asked.
+   * A promise keeps the peer's next stanzas waiting, a Later does not.
    * A message or presence: true ends its way, anything else hands it to the next handler.
    * An error thrown is logged, and becomes the error answer to an iq: a StanzaErrorReply as it is, any other by its condition.
    */
@@ -204,12 +214,12 @@ export class Router {
       }
       if (outcome instanceof Promise) {
         const settled = outcome.then(
-          (value) => this.#taken(stanza, value),
+          (value) => this.#taken(stanza, handler, value),
           (error: unknown) => this.#failed(stanza, handler, error),
         );
         return settled.then((isTaken) => (isTaken ? undefined : this.#offer(stanza, context, handlers.slice(index + 1))));
       }
-      if (this.#taken(stanza, outcome)) return undefined;
+      if (this.#taken(stanza, handler, outcome)) return undefined;
     }
     if (stanza.name === 'iq') this.#answer(stanza, stanzaError('service-unavailable'));
     return undefined;
@@ -217,10 +227,17 @@ export class Router {
 
   /** Whether the way of the stanza ends here. */
   // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- what a handler returned
-  #taken(stanza: Element, outcome: void | Outcome): boolean {
+  #taken(stanza: Element, handler: Handler, outcome: void | Outcome): boolean {
     if (stanza.name !== 'iq') return outcome === true;
     if (outcome === false) return false;
-    this.#answer(stanza, typeof outcome === 'object' ? outcome : undefined);
+    if (outcome instanceof Later) {
+      outcome.answer.then(
+        (payload) => this.#answer(stanza, payload),
+        (error: unknown) => this.#failed(stanza, handler, error),
+      );
+    } else {
+      this.#answer(stanza, typeof outcome === 'object' ? outcome : undefined);
+    }
     return true;
   }
 

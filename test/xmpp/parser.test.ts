@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { serialize, text, xml } from '../../src/xmpp/element.ts';
+import { hasForeignAttributes, serialize, text, xml } from '../../src/xmpp/element.ts';
 import type { Element } from '../../src/xmpp/element.ts';
 import { StreamParser, StreamSyntaxError } from '../../src/xmpp/parser.ts';
 import type { StreamHandlers, StreamLimits } from '../../src/xmpp/parser.ts';
@@ -60,6 +60,17 @@ describe('the stream parser', () => {
     expect(Object.keys(seen[0]!.attrs)).toEqual(['xmlns', '__proto__', 'constructor']);
     expect('toString' in seen[0]!.attrs).toBe(false);
     expect(seen[0]!.attrs.__proto__).toBe('x');
+  });
+
+  test('leaves out attributes of other namespaces, and tells of it', () => {
+    const seen: Element[] = [];
+    const parser = new StreamParser(limits, { open: () => undefined, element: (element) => void seen.push(element), close: () => undefined, error: () => undefined });
+    parser.write(Buffer.from(`${header}<a xmlns:p='urn:p' p:b='1'/><a xml:space='preserve'/><a xmlns='urn:a' xmlns:p='urn:p' b='1' xml:lang='en'/>`));
+    expect(seen.map((element) => [Object.keys(element.attrs), hasForeignAttributes(element)])).toEqual([
+      [['xmlns'], true],
+      [['xmlns'], true],
+      [['xmlns', 'b', 'xml:lang'], false],
+    ]);
   });
 
   test('reports the start of a top-level element before its content', () => {

@@ -6,7 +6,7 @@ import { ns, serialize, text, xml } from '../../src/xmpp/element.ts';
 import type { Element } from '../../src/xmpp/element.ts';
 import { IqCaller } from '../../src/xmpp/iq.ts';
 import { parseBareJid, parseFullJid } from '../../src/xmpp/jid.ts';
-import { Router } from '../../src/xmpp/router.ts';
+import { Later, Router } from '../../src/xmpp/router.ts';
 import type { Handler, Sender } from '../../src/xmpp/router.ts';
 import { stanzaError, StanzaErrorReply } from '../../src/xmpp/stanza-error.ts';
 
@@ -220,6 +220,25 @@ describe('the router', () => {
       router.route(asks('b@x'));
       await settle();
       expect(sent).toEqual([unavailable('b@x')]);
+    });
+
+    test('later, while the peer’s next stanzas go on', async () => {
+      const { router, sent } = setUp();
+      const answers: { resolve: (payload: Element | undefined) => void; reject: (error: unknown) => void }[] = [];
+      router.add(handler({ stanza: 'iq-get', handle: () => new Later(new Promise((resolve, reject) => void answers.push({ resolve, reject }))) }));
+      router.add(handler({ stanza: 'iq-set', handle: () => undefined }));
+      router.route(asks('b@x', { id: '1' }));
+      router.route(asks('b@x', { id: '2' }));
+      router.route(asks('b@x', { id: '3', type: 'set' }));
+      await settle();
+      expect(sent).toEqual(['<iq type="result" id="3" to="b@x"/>']);
+      answers[1]!.reject(new StanzaErrorReply(stanzaError('item-not-found')));
+      answers[0]!.resolve(xml('answer'));
+      await settle();
+      expect(sent.slice(1).sort()).toEqual([
+        '<iq type="error" id="2" to="b@x"><error type="cancel"><item-not-found xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/></error></iq>',
+        '<iq type="result" id="1" to="b@x"><answer/></iq>',
+      ]);
     });
 
     test('once the stream has ended: not at all, and lives', async () => {
