@@ -114,9 +114,9 @@ export class GlibClient {
     return this.#ask('text', { account, contact });
   }
 
-  /** The message's token. */
-  send(channel: string, text: string, type = 0): Promise<string> {
-    return this.#ask('send', { channel, text, type });
+  /** The message's token. `report`: ask for a delivery report. */
+  send(channel: string, text: string, options: { type?: number; report?: boolean } = {}): Promise<string> {
+    return this.#ask('send', { channel, text, ...options });
   }
 
   pending(channel: string): Promise<GlibMessage[]> {

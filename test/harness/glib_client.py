@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A Telepathy client on telepathy-glib, driven line by line: commands as JSON on standard input, answers and events as JSON on standard output.
 
-{"id": 1, "do": "send", "channel": "/…", "text": "hi"}  ->  {"id": 1, "result": "token"} or {"id": 1, "error": "…"}
+{"id": 1, "do": "send", "with": {"channel": "/…", "text": "hi"}}  ->  {"id": 1, "result": "token"} or {"id": 1, "error": "…"}
 {"event": "message-received", …} whenever something happens. `glib-client.ts` is the other end and lists the commands.
 """
 import json
@@ -196,10 +196,11 @@ class Client:
         request.set_target_id(Tp.HandleType.CONTACT, contact)
         return call(lambda done: request.ensure_channel_async("", None, done), request.ensure_channel_finish, "channel")
 
-    def send(self, channel, text, type=0):
+    def send(self, channel, text, type=0, report=False):
         it = self.channels[channel]
         message = Tp.ClientMessage.new_text(Tp.ChannelTextMessageType(type), text)
-        return call(lambda done: it.send_message_async(message, 0, done), it.send_message_finish, "send")[1]
+        flags = Tp.MessageSendingFlags.DELIVERY if report else Tp.MessageSendingFlags(0)
+        return call(lambda done: it.send_message_async(message, flags, done), it.send_message_finish, "send")[1]
 
     def pending(self, channel):
         return [message_to_json(message) for message in self.channels[channel].dup_pending_messages()]
@@ -316,9 +317,9 @@ def main():
         while not commands:
             CONTEXT.iteration(True)
         command = commands.pop(0)
-        number, name = command.pop("id"), command.pop("do")
+        number, name, arguments = command["id"], command["do"], command["with"]
         try:
-            say({"id": number, "result": getattr(client, name)(**command)})
+            say({"id": number, "result": getattr(client, name)(**arguments)})
         except Exception as error:  # Whatever goes wrong is the answer; the test decides.
             say({"id": number, "error": f"{type(error).__name__}: {error}"})
 

@@ -7,6 +7,9 @@ interface Waiting {
   reject: (error: Error) => void;
 }
 
+/** Milliseconds for a command. The scripts give up by themselves before that, and say why. */
+const patience = 25_000;
+
 export class LineClient {
   readonly #name: string;
   readonly #program: Program;
@@ -32,8 +35,17 @@ export class LineClient {
   request(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject: (error) => reject(new Error(`${this.#name} ${command}: ${error.message}`)) });
-      this.#program.write(`${JSON.stringify({ id, do: command, ...args })}\n`);
+      const fail = (error: Error): void => {
+        clearTimeout(timer);
+        reject(new Error(`${this.#name} ${command}: ${error.message}`));
+      };
+      const timer = setTimeout(() => fail(new Error(`no answer\n${this.output}`)), patience);
+      const succeed = (result: unknown): void => {
+        clearTimeout(timer);
+        resolve(result);
+      };
+      this.#waiting.set(id, { resolve: succeed, reject: fail });
+      this.#program.write(`${JSON.stringify({ id, do: command, with: args })}\n`);
     });
   }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """An XMPP client on slixmpp, driven line by line: commands as JSON on standard input, answers and events as JSON on standard output.
 
-{"id": 1, "do": "message", "to": "…", "body": "hi"}  ->  {"id": 1, "result": "stanza id"} or {"id": 1, "error": "…"}
+{"id": 1, "do": "message", "with": {"to": "…", "body": "hi"}}  ->  {"id": 1, "result": "stanza id"} or {"id": 1, "error": "…"}
 `slixmpp-peer.ts` is the other end and lists commands and events.
 """
 import asyncio
@@ -172,9 +172,9 @@ async def main():
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
         command = json.loads(line)
-        number, name = command.pop("id"), command.pop("do")
+        number, name, arguments = command["id"], command["do"], command["with"]
         try:
-            result = getattr(peer, name)(**command)
+            result = getattr(peer, name)(**arguments)
             say({"id": number, "result": await result if inspect.isawaitable(result) else result})
         except Exception as error:  # Whatever goes wrong is the answer; the test decides.
             say({"id": number, "error": f"{type(error).__name__}: {error}"})
