@@ -101,17 +101,13 @@ export class ExportedObject<M extends InterfacesOf<M> = InterfaceMap> {
 
   /** Adds an interface. Throws InvariantError if the object has it already. */
   implement<N extends keyof M & string>(name: N, implementation: ImplementationOf<M[N]>): void {
-    const table = Object.hasOwn(this.#link.tables, name) ? this.#link.tables[name] : undefined;
-    if (table === undefined) throw new InvariantError(`there is no interface ${name}`);
-    this.add(bind(name, table, implementation));
+    this.add(bind(name, this.#table(name), implementation));
   }
 
   /** Adds no more of an interface than some of its read-only properties: for an object about which the rest would say nothing. */
   implementPart<N extends keyof M & string>(name: N, properties: Partial<Properties<M[N]>>): void {
-    const whole = Object.hasOwn(this.#link.tables, name) ? this.#link.tables[name] : undefined;
-    if (whole === undefined) throw new InvariantError(`there is no interface ${name}`);
-    const part = { methods: {}, properties: Object.fromEntries(Object.entries(whole.properties).filter(([key]) => key in properties)), signals: {} };
-    this.add(bind(name, part, { properties }));
+    const present = Object.entries(this.#table(name).properties).filter(([key]) => Object.hasOwn(properties, key));
+    this.add(bind(name, { methods: {}, properties: Object.fromEntries(present), signals: {} }, { properties }));
   }
 
   /** Adds an interface that has been bound already. Throws InvariantError if the object has it. */
@@ -162,6 +158,12 @@ export class ExportedObject<M extends InterfacesOf<M> = InterfaceMap> {
     if (listeners === undefined) listener();
     else listeners.add(listener);
     return () => listeners?.delete(listener);
+  }
+
+  #table(name: string): InterfaceTable {
+    const table = Object.hasOwn(this.#link.tables, name) ? this.#link.tables[name] : undefined;
+    if (table === undefined) throw new InvariantError(`there is no interface ${name}`);
+    return table;
   }
 
   #interface(name: string): BoundInterface {

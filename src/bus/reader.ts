@@ -107,7 +107,7 @@ export class Reader {
   #text(length: number): string {
     const start = this.pos;
     const end = start + length;
-    if (end >= this.#bytes.length) throw malformed('a string is cut off');
+    // Behind the end of the message there is no NUL either.
     if (this.#bytes[end] !== 0) throw malformed('a string does not end with NUL');
     this.pos = end + 1;
     if (length <= shortString) {

@@ -355,6 +355,16 @@ describe('exporting', () => {
     expect(() => other.implement('org.example.Other', { methods: {}, properties: {} } as never)).toThrow('org.example.Other.Nothing is not implemented');
   });
 
+  test('of a part of an interface shows that part and no more', async () => {
+    const other = server.objects.export(objectPath('/part'));
+    other.implementPart('org.example.Other', { Title: () => 'a part' });
+    const at = { path: '/part', interface: 'org.example.Other' };
+    expect(await call('GetAll', 's', [at.interface], { ...at, interface: PROPERTIES })).toEqual([new Map([['Title', str('a part')]])]);
+    await expect(call('Only', '', [], at)).rejects.toEqual(dbusError('UnknownMethod'));
+    expect(() => other.implement('org.example.Other', {} as never)).toThrow();
+    expect(() => other.implementPart('org.example.None' as 'org.example.Empty', {})).toThrow('no interface');
+  });
+
   test('ends: the object is unknown and silent, and the path is free', async () => {
     const events: unknown[] = [];
     client.subscribe({ sender: server.uniqueName, interface: HUSH }, ({ member }) => events.push(member));
