@@ -192,7 +192,7 @@ ${options.hostConfiguration ?? ''}
 }
 
 /** An authority, and a certificate for `domain` signed by it. */
-async function makeCertificate(directory: string, domain: string): Promise<void> {
+export async function makeCertificate(directory: string, domain: string): Promise<void> {
   const file = (name: string): string => join(directory, name);
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
   await run('openssl', ['req', '-x509', ...key, '-keyout', file('ca.key'), '-out', file('ca.crt'), '-days', '30', '-subj', '/CN=Test authority']);
