@@ -9,7 +9,8 @@ import { domainOf } from './jid.ts';
 import type { BareJid } from './jid.ts';
 import { authenticate } from './sasl.ts';
 import type { Credential, CredentialRequest, MechanismMemory } from './sasl.ts';
-import { connectTcp, tlsExporter } from './socket.ts';
+import { channelBindings, connectTcp } from './socket.ts';
+import type { ChannelBindings } from './socket.ts';
 import { parseAddress } from './srv.ts';
 import type { Target } from './srv.ts';
 import { SeeOtherHost } from './stream-error.ts';
@@ -53,7 +54,7 @@ export interface Login {
 
 /** The TLS of one attempt. */
 interface Security {
-  readonly channelBinding: Uint8Array | undefined;
+  readonly bindings: ChannelBindings | undefined;
   readonly acceptedLeaf: Uint8Array | undefined;
 }
 
@@ -110,7 +111,7 @@ async function logInAt<T>(target: Target, options: LoginOptions, deadline: Deadl
 }
 
 async function negotiate(stream: XmlStream, target: Target, options: LoginOptions, deadline: Deadline): Promise<Login> {
-  let security: Security = { channelBinding: undefined, acceptedLeaf: undefined };
+  let security: Security = { bindings: undefined, acceptedLeaf: undefined };
   if (target.directTls) security = await secure(stream, target, options, deadline);
   let features = await open(stream, options);
   if (!stream.isEncrypted && child(features, 'starttls', ns.tls) !== undefined) {
@@ -122,7 +123,7 @@ async function negotiate(stream: XmlStream, target: Target, options: LoginOption
   const credential = await authenticate(stream, features, {
     account: options.account,
     isEncrypted: stream.isEncrypted,
-    channelBinding: security.channelBinding,
+    bindings: security.bindings,
     hasClientCertificate: options.hasClientCertificate,
     credentials: (request) => deadline.pausedWhile(() => options.credentials(request)),
     strongest: options.strongest,
@@ -159,7 +160,7 @@ async function secure(stream: XmlStream, target: Target, options: LoginOptions, 
   if (error !== undefined) {
     await stream.whileOpen(deadline.pausedWhile(() => options.judgeCertificate({ chain, hostname, referenceIdentities, error })));
   }
-  return { channelBinding: tlsExporter(socket), acceptedLeaf: error && (chain[0] ?? new Uint8Array()) };
+  return { bindings: channelBindings(socket), acceptedLeaf: error && (chain[0] ?? new Uint8Array()) };
 }
 
 /** How to log in once more in the place of `login` without asking anybody: with the same credential, and with the same certificate where a person accepted it. */

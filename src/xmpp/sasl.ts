@@ -8,7 +8,8 @@ import type { Element } from './element.ts';
 import { localOf } from './jid.ts';
 import type { BareJid } from './jid.ts';
 import { Scram } from './scram.ts';
-import type { ScramHash } from './scram.ts';
+import type { ScramHash, ScramOptions } from './scram.ts';
+import type { ChannelBindings } from './socket.ts';
 
 /** What the owner of an account answers when asked how to log in. */
 export type Credential =
@@ -26,7 +27,7 @@ export type Credential =
 export interface CredentialRequest {
   /** Offered by the server and acceptable on this stream. */
   readonly mechanisms: readonly string[];
-  /** Whether this stream has bytes for tls-exporter. */
+  /** Whether the login can be bound to the TLS connection. */
   readonly canChannelBind: boolean;
   /** Whether what is said now is encrypted. */
   readonly secure: boolean;
@@ -45,8 +46,8 @@ export interface SaslStream {
 export interface SaslOptions {
   readonly account: BareJid;
   readonly isEncrypted: boolean;
-  /** tls-exporter bytes. */
-  readonly channelBinding: Uint8Array | undefined;
+  /** What a login can be bound to on this connection. */
+  readonly bindings: ChannelBindings | undefined;
   readonly hasClientCertificate: boolean;
   credentials(request: CredentialRequest): Promise<Credential>;
   readonly strongest: MechanismMemory;
@@ -86,7 +87,7 @@ const passwordMechanisms: readonly PasswordMechanism[] = [
 /** Neither proves the server nor hides the password. */
 const refused: ReadonlySet<string> = new Set(['DIGEST-MD5', 'CRAM-MD5']);
 
-const channelBindings = 'urn:xmpp:sasl-cb:0';
+const XEP_0440 = 'urn:xmpp:sasl-cb:0';
 const maxMechanisms = 64;
 const maxSteps = 16;
 const maxAttempts = 8;
@@ -105,7 +106,7 @@ export async function authenticate(stream: SaslStream, features: Element, option
     if (previousFailure === undefined) return undefined;
   }
   for (let tries = 0; tries < maxAttempts; tries += 1) {
-    const request = { mechanisms: offer.mechanisms, canChannelBind: options.channelBinding !== undefined, secure: options.isEncrypted };
+    const request = { mechanisms: offer.mechanisms, canChannelBind: offer.binding !== undefined, secure: options.isEncrypted };
     const credential = await stream.whileOpen(options.credentials({ ...request, ...(previousFailure && { previousFailure }) }));
     const { exchange, strength } = credential.kind === 'password' ? withPassword(credential, offer, options) : { exchange: conversation(credential, offer), strength: 0 };
     previousFailure = await attempt(stream, exchange, options.log);
@@ -121,15 +122,23 @@ interface Offer {
   readonly mechanisms: readonly string[];
   /** A -PLUS mechanism is in the server's list, whether usable here or not. */
   readonly hasPlus: boolean;
+  readonly binding: { readonly type: string; readonly data: Uint8Array } | undefined;
 }
 
-function readOffer(features: Element, { channelBinding, isEncrypted }: SaslOptions): Offer {
+function readOffer(features: Element, { bindings, isEncrypted }: SaslOptions): Offer {
   const list = child(features, 'mechanisms', ns.sasl);
   const names = new Set((list === undefined ? [] : children(list, 'mechanism', ns.sasl)).slice(0, maxMechanisms).map(text).filter((name) => /^[A-Z0-9_-]{1,20}$/.test(name)));
-  const types = child(features, 'sasl-channel-binding', channelBindings);
-  const canBind = channelBinding !== undefined && (types === undefined || children(types, 'channel-binding', channelBindings).some(({ attrs }) => attrs.type === 'tls-exporter'));
-  const isUsable = (name: string): boolean => !refused.has(name) && (canBind || !name.endsWith('-PLUS')) && (isEncrypted || name !== 'EXTERNAL');
-  return { mechanisms: [...names].filter(isUsable), hasPlus: [...names].some((name) => name.endsWith('-PLUS')) };
+  const binding = bindings && chooseBinding(features, bindings);
+  const isUsable = (name: string): boolean => !refused.has(name) && (binding !== undefined || !name.endsWith('-PLUS')) && (isEncrypted || name !== 'EXTERNAL');
+  return { mechanisms: [...names].filter(isUsable), hasPlus: [...names].some((name) => name.endsWith('-PLUS')), binding };
+}
+
+/** Of the types the server names; one that has no such list (before XEP-0440) has the default of RFC 5802 §6.1. A list taken out on the way makes the login fail. */
+function chooseBinding(features: Element, bindings: ChannelBindings): Offer['binding'] {
+  const list = child(features, 'sasl-channel-binding', XEP_0440);
+  const named = list && children(list, 'channel-binding', XEP_0440).map(({ attrs }) => attrs.type);
+  const type = named === undefined ? 'tls-unique' : (['tls-exporter', 'tls-unique'] as const).find((name) => named.includes(name));
+  return type && { type, data: bindings[type] };
 }
 
 /** One exchange. Resolves with the server's failure, undefined for success; rejects when the login cannot go on. */
@@ -163,7 +172,7 @@ function decode(element: Element): Buffer {
 
 /** The first mechanism of ours that is offered. */
 function withPassword(credential: Credential & { kind: 'password' }, offer: Offer, options: SaslOptions): { exchange: Exchange; strength: number } {
-  const { account, channelBinding, strongest } = options;
+  const { account, bindings, strongest } = options;
   const chosen = passwordMechanisms.find(({ name }) => offer.mechanisms.includes(name) && (credential.mechanism ?? name) === name);
   if (chosen === undefined) throw new HushError('authentication-failed', 'the server offers no way to log in with a password that is safe here');
   if (credential.mechanism === undefined && chosen.strength < (strongest.get(account) ?? 0)) {
@@ -171,14 +180,14 @@ function withPassword(credential: Credential & { kind: 'password' }, offer: Offe
   }
   const { name, strength, hash } = chosen;
   if (hash === undefined) return { exchange: plain(localOf(account), credential.password), strength };
-  const scram = new Scram({ hash, username: localOf(account), password: credential.password, binding: bindingOf(name, channelBinding, offer.hasPlus) });
+  const scram = new Scram({ hash, username: localOf(account), password: credential.password, binding: bindingOf(name, offer, bindings !== undefined) });
   return { exchange: { name, initial: scram.initial(), respond: (challenge) => scram.respond(challenge), succeeded: (data) => scram.succeeded(data) }, strength };
 }
 
-function bindingOf(name: string, data: Uint8Array | undefined, hasPlus: boolean): ConstructorParameters<typeof Scram>[0]['binding'] {
-  if (name.endsWith('-PLUS') && data !== undefined) return { kind: 'bound', data };
-  // 'y' makes a server that does offer it end the login: someone has taken it out of the list on the way.
-  return { kind: data !== undefined && !hasPlus ? 'unoffered' : 'unable' };
+function bindingOf(name: string, { binding, hasPlus }: Offer, canBind: boolean): ScramOptions['binding'] {
+  if (name.endsWith('-PLUS') && binding !== undefined) return { kind: 'bound', ...binding };
+  // 'unoffered' makes a server that does offer it end the login: someone has taken it out of the list on the way.
+  return { kind: canBind && !hasPlus ? 'unoffered' : 'unable' };
 }
 
 /** RFC 4616 */

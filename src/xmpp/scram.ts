@@ -13,10 +13,10 @@ export interface ScramOptions {
   readonly username: string;
   readonly password: string;
   /**
-   * `bound`: the mechanism is a -PLUS one, with these bytes of tls-exporter. `unoffered`: we could bind, the server offers no -PLUS mechanism.
+   * `bound`: the mechanism is a -PLUS one, with these bytes of this type. `unoffered`: we could bind, the server offers no -PLUS mechanism.
    * `unable`: this connection has nothing to bind to. RFC 5802 §6
    */
-  readonly binding: { readonly kind: 'bound'; readonly data: Uint8Array } | { readonly kind: 'unoffered' } | { readonly kind: 'unable' };
+  readonly binding: { readonly kind: 'bound'; readonly type: string; readonly data: Uint8Array } | { readonly kind: 'unoffered' } | { readonly kind: 'unable' };
   /** Tests only; otherwise 24 random bytes. */
   readonly nonce?: string;
 }
@@ -26,7 +26,6 @@ const rounds = { min: 4096, max: 1_000_000 };
 const maxSalt = 1024;
 const maxMessage = 8192;
 const digestBytes = { sha1: 20, sha256: 32, sha512: 64 } as const;
-const flags = { bound: 'p=tls-exporter,,', unoffered: 'y,,', unable: 'n,,' } as const;
 
 const derive = promisify(pbkdf2);
 
@@ -45,7 +44,7 @@ export class Scram {
   constructor(options: ScramOptions) {
     this.#options = options;
     this.#nonce = options.nonce ?? randomBytes(24).toString('base64');
-    this.#header = flags[options.binding.kind];
+    this.#header = gs2Header(options.binding);
     this.#firstBare = `n=${options.username.replace(/=/g, '=3D').replace(/,/g, '=2C')},r=${this.#nonce}`;
   }
 
@@ -93,6 +92,11 @@ export class Scram {
     if (claimed?.length !== state.signature.length || !timingSafeEqual(claimed, state.signature)) fail('the server does not prove that it knows the password');
     this.#state = { kind: 'proved' };
   }
+}
+
+function gs2Header(binding: ScramOptions['binding']): string {
+  if (binding.kind === 'bound') return `p=${binding.type},,`;
+  return binding.kind === 'unoffered' ? 'y,,' : 'n,,';
 }
 
 /** `r=…,s=…,i=…` in this order, extensions after it; a mandatory extension (`m=`) is one we do not know. RFC 5802 §7 */

@@ -120,7 +120,17 @@ function systemAuthorities(): Authorities {
   return getCACertificates === undefined ? {} : { ca: [...new Set([...getCACertificates('default'), ...getCACertificates('system')])] };
 }
 
-/** Bytes that only the two ends of this TLS connection share, for channel binding; undefined below TLS 1.3. RFC 9266 §2 */
-export function tlsExporter(socket: tls.TLSSocket): Buffer | undefined {
-  return socket.getProtocol() === 'TLSv1.3' ? socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0)) : undefined;
+/** Bytes that only the two ends of one TLS connection have, by the name of the channel binding. */
+export interface ChannelBindings {
+  /** RFC 9266 §2 */
+  readonly 'tls-exporter': Uint8Array;
+  /** The client's Finished message. RFC 5929 §3; RFC 9266 leaves it undefined for TLS 1.3, where it is as unique, and servers without tls-exporter use it. */
+  readonly 'tls-unique': Uint8Array;
+}
+
+/** Undefined below TLS 1.3, where neither is sure to be unique. To be called once, right after the handshake. */
+export function channelBindings(socket: tls.TLSSocket): ChannelBindings | undefined {
+  const finished = socket.getFinished();
+  if (socket.getProtocol() !== 'TLSv1.3' || finished === undefined) return undefined;
+  return { 'tls-exporter': socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0)), 'tls-unique': finished };
 }

@@ -406,6 +406,7 @@ export class ScriptedSession {
     if (!(this.#socket instanceof TLSSocket) || tls === undefined) return new Map();
     return new Map([
       ['tls-exporter', this.#socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0))],
+      ['tls-unique', this.#socket.getPeerFinished() ?? Buffer.alloc(0)],
       ['tls-server-end-point', createHash('sha256').update(new X509Certificate(tls.cert).raw).digest()],
     ]);
   }

@@ -170,11 +170,19 @@ describe('a login is not made weaker on the way (B8)', () => {
   });
 
   test('a server that offers to bind other things only is not bound to', async () => {
-    const other = (honest: string): string => honest.replace("<channel-binding type='tls-exporter'/>", '');
+    const other = (honest: string): string => honest.replace(/<channel-binding type='tls-(exporter|unique)'\/>/g, '');
     const { session } = await against({ misbehave: { 'features-before-auth': other } });
     expect(session.tlsText).toContain('mechanism="SCRAM-SHA-256"');
     expect(session.tlsText).toContain(encoded('n,,n=alice').slice(0, 12));
   });
+});
+
+const withoutTypes = (honest: string): string => honest.replace(/<sasl-channel-binding.*<\/sasl-channel-binding>/, '');
+
+test('a server that does not say what it binds to gets the default of SCRAM', async () => {
+  const { failure, session } = await against({ misbehave: { 'features-before-auth': withoutTypes } });
+  expect(failure).toBeUndefined();
+  expect(session.tlsText).toContain(encoded('p=tls-unique,,').slice(0, 16));
 });
 
 describe('someone between with a certificate that the system accepts (B7)', () => {
@@ -200,12 +208,13 @@ describe('someone between with a certificate that the system accepts (B7)', () =
     };
   }
 
-  test.each([
-    [['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'], 'authentication-failed'],
+  test.each<[readonly string[], Misbehaviour, string | undefined]>([
+    [['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'], {}, 'authentication-failed'],
+    [['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'], { 'features-before-auth': withoutTypes }, 'authentication-failed'],
     // The control: without channel binding the same relay goes unnoticed.
-    [['SCRAM-SHA-256'], undefined],
-  ])('with %j: %s', async (mechanisms, condition) => {
-    const server = await rig.serve({ directTls: true, mechanisms });
+    [['SCRAM-SHA-256'], {}, undefined],
+  ])('with %j and %j: %s', async (mechanisms, misbehave, condition) => {
+    const server = await rig.serve({ directTls: true, mechanisms, misbehave });
     const between = await relay(server);
     const client = rig.client(between.port, { directTls: true });
     const { failure } = await logIn(client, server);

@@ -34,7 +34,7 @@ describe('SCRAM', () => {
 
   test('the header says what is bound', async () => {
     expect(text(new Scram({ ...sha1, binding: { kind: 'unoffered' } }).initial())).toMatch(/^y,,n=user,/);
-    const scram = new Scram({ ...sha1, binding: { kind: 'bound', data: bytes('tls bytes') } });
+    const scram = new Scram({ ...sha1, binding: { kind: 'bound', type: 'tls-exporter', data: bytes('tls bytes') } });
     expect(text(scram.initial())).toMatch(/^p=tls-exporter,,n=user,/);
     const c = /c=([^,]*),/.exec(text(await scram.respond(bytes(sha1First))))?.[1] ?? '';
     expect(Buffer.from(c, 'base64').toString()).toBe('p=tls-exporter,,tls bytes');
