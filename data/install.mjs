@@ -98,7 +98,8 @@ function attempt(who, work) {
 /** Writes all at once, so that nobody sees half a file. True unless it was the same already. */
 function write(path, text, mode) {
   if (existsSync(path) && readFileSync(path, 'utf8') === text && (statSync(path).mode & 0o777) === mode) return false;
-  mkdirSync(dirname(path), { recursive: true });
+  // No other user may write there, whatever the umask: hush would not keep its own files in such a folder.
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}`);
   writeFileSync(temporary, text);
   chmodSync(temporary, mode);

@@ -5,13 +5,18 @@ import { HushError } from './errors.ts';
 import { Authentication } from './features/authentication/authentication.ts';
 import type { Account, AccountSettings } from './features/feature.ts';
 import { features } from './features/index.ts';
+import { bareJid } from './features/trust/memories.ts';
+import type { Memory } from './features/trust/memories.ts';
 import type { Log } from './log.ts';
 import { managerName, protocolName, version } from './names.ts';
 import { Conversations } from './security/conversations.ts';
-import { ForgetfulKeeper } from './security/forgetful-keeper.ts';
 import { Gate } from './security/gate.ts';
+import { GivenIdentity } from './security/identities.ts';
+import type { Identities } from './security/identities.ts';
 import { mechanisms } from './security/mechanisms/index.ts';
+import { Anchors } from './security/pkix.ts';
 import { Trust } from './security/trust.ts';
+import type { Policy } from './security/trust.ts';
 import { BaseConnection } from './telepathy/base-connection.ts';
 import { XmppClient } from './xmpp/client.ts';
 import { bareOf, domainOf, isFull, parseBareJid } from './xmpp/jid.ts';
@@ -44,6 +49,13 @@ export interface AccountOptions {
   readonly extraIdentities: readonly string[];
   readonly keepaliveSeconds: number;
   readonly settings: AccountSettings;
+  /** What is known of this account and its contacts from before. */
+  readonly memory: Memory;
+  readonly policy: Policy;
+  /** A file with an identity to use instead of the account's own. */
+  readonly identityFile: string | undefined;
+  /** A file of authorities that vouch for contacts. */
+  readonly anchorsFile: string | undefined;
 }
 
 /** Milliseconds. */
@@ -86,7 +98,7 @@ export function newConnection(bus: Bus, log: Log, options: AccountOptions): Base
     log: accountLog,
     lifecycle: {
       async connect(signal) {
-        await Promise.all([client.connect(signal), trust.ready()]);
+        await Promise.all([client.connect(signal), trust.ready(), anchors.load(options.anchorsFile, accountLog)]);
       },
       async disconnect() {
         // Sessions end in an authenticated way if their last bytes leave at once; nobody waits long for a contact.
@@ -102,7 +114,17 @@ export function newConnection(bus: Bus, log: Log, options: AccountOptions): Base
   disco.identity('client', 'pc', 'hush');
   answerPing(client, disco);
   answerVersion(client, disco, { name: 'hush', version });
-  const trust = new Trust({ keeper: new ForgetfulKeeper(), policy: 'opportunistic', mechanisms: [], log: accountLog });
+  const anchors = new Anchors(bareJid);
+  const trust = new Trust({
+    keeper: options.memory.store,
+    policy: options.policy,
+    mechanisms: [],
+    isVouchedFor: (jid, certificate) => anchors.vouches(jid, certificate),
+    log: accountLog,
+  });
+  connection.events.on('ended', () => trust.end());
+  const identities: Identities =
+    options.identityFile === undefined ? options.memory.identities : new GivenIdentity({ path: options.identityFile, account, bareJid, log: accountLog });
   const conversations: Conversations = new Conversations({
     trust,
     mechanisms: [],
@@ -125,6 +147,7 @@ export function newConnection(bus: Bus, log: Log, options: AccountOptions): Base
     gate,
     conversations,
     trust,
+    identities,
     settings,
     log: accountLog,
     roster,

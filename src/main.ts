@@ -1,4 +1,5 @@
 /** The process: options, log, the bus name, signals, exit code. */
+import { isAbsolute, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { sessionBusAddress } from './bus/address.ts';
 import { Bus } from './bus/connection.ts';
@@ -38,6 +39,13 @@ function options(): { logLevel: string; persist: boolean } {
   return { logLevel: values['log-level'], persist: values.persist };
 }
 
+/** XDG Base Directory Specification: a relative path counts as none. '' where there is no home either. */
+function dataHome(): string {
+  const { HOME = '', XDG_DATA_HOME = '' } = process.env;
+  if (isAbsolute(XDG_DATA_HOME)) return XDG_DATA_HOME;
+  return isAbsolute(HOME) ? join(HOME, '.local/share') : '';
+}
+
 async function untilDone(log: Log, persist: boolean): Promise<number> {
   let bus: Bus;
   try {
@@ -46,7 +54,7 @@ async function untilDone(log: Log, persist: boolean): Promise<number> {
     log.fatal(`cannot reach the session bus: ${asHushError(error).message}`);
     return Exit.noBus;
   }
-  const manager = new ConnectionManager({ bus, name: managerName, protocols: [protocolFor(bus, log)], log });
+  const manager = new ConnectionManager({ bus, name: managerName, protocols: [protocolFor(bus, dataHome(), log)], log });
   try {
     await manager.export();
   } catch (error) {

@@ -7,8 +7,11 @@ import { addressing } from './features/contacts/addressing.ts';
 import { avatarRequirements } from './features/contacts/avatars.ts';
 import { statuses } from './features/contacts/presence.ts';
 import { features } from './features/index.ts';
+import { Memories } from './features/trust/memories.ts';
 import type { Log } from './log.ts';
 import { protocolName } from './names.ts';
+import { policies } from './security/trust-record.ts';
+import type { Policy } from './security/trust-record.ts';
 import { CONTACTS, ParameterFlag, REQUESTS } from './telepathy/constants.ts';
 import type { Parameters, ParameterSpec } from './telepathy/parameters.ts';
 import type { ProtocolDefinition } from './telepathy/protocol-object.ts';
@@ -36,6 +39,9 @@ export const parameters = [
   { name: 'keepalive-interval', signature: 'u', flags: 0, default: 30 },
   { name: 'alias', signature: 's', flags: 0 },
   { name: 'message-carbons', signature: 'b', flags: 0, default: false },
+  { name: 'security-identity', signature: 's', flags: 0 },
+  { name: 'security-trust-anchors', signature: 's', flags: 0 },
+  { name: 'org.freedesktop.Telepathy.Connection.Interface.Security.Policy', signature: 's', flags: dbusProperty, default: 'opportunistic' },
   { name: 'org.freedesktop.Telepathy.Connection.Interface.ContactList.DownloadAtConnection', signature: 'b', flags: dbusProperty, default: true },
 ] as const satisfies readonly ParameterSpec[];
 
@@ -84,8 +90,9 @@ export function normalizeContact(id: string): BareJid {
   return parseBareJid(slash < 0 ? jid : jid.slice(0, slash));
 }
 
-/** The protocol as the connection manager exports it; its connections live on `bus`. */
-export function protocolFor(bus: Bus, log: Log): ProtocolDefinition {
+/** The protocol as the connection manager exports it; its connections live on `bus`. `dataHome`: the user's data folder, '' = there is none. */
+export function protocolFor(bus: Bus, dataHome: string, log: Log): ProtocolDefinition {
+  const memories = new Memories({ bus, dataHome, log });
   return {
     name: protocolName,
     englishName: 'Jabber (hush)',
@@ -132,6 +139,10 @@ export function protocolFor(bus: Bus, log: Log): ProtocolDefinition {
             carbons: given.flag('message-carbons'),
             downloadsRoster: given.flag('org.freedesktop.Telepathy.Connection.Interface.ContactList.DownloadAtConnection'),
           },
+          memory: memories.of(account),
+          policy: policyOf(given),
+          identityFile: fileOf(given, 'security-identity'),
+          anchorsFile: fileOf(given, 'security-trust-anchors'),
         }),
       );
     },
@@ -150,4 +161,17 @@ function priorityOf(given: Given): number {
   const priority = given.number('priority');
   demand(priority >= -128 && priority <= 127, 'invalid-argument', "parameter 'priority' must be between -128 and 127");
   return priority;
+}
+
+function policyOf(given: Given): Policy {
+  const policy = policies.find((one) => one === given.text('org.freedesktop.Telepathy.Connection.Interface.Security.Policy'));
+  demand(policy !== undefined, 'invalid-argument', `parameter 'org.freedesktop.Telepathy.Connection.Interface.Security.Policy' must be one of ${policies.join(', ')}`);
+  return policy;
+}
+
+/** The path in a parameter; undefined where it was not given. */
+function fileOf(given: Given, name: 'security-identity' | 'security-trust-anchors'): string | undefined {
+  const path = given.text(name);
+  demand(path === '' || path.startsWith('/'), 'invalid-argument', `parameter '${name}' must be an absolute path`);
+  return path === '' ? undefined : path;
 }

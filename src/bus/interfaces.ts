@@ -637,6 +637,41 @@ export interface InterfaceMap {
       ChannelClosed: [removed: ObjectPath];
     };
   };
+  /** How an account secures its conversations, what it remembers of its contacts' keys, and its own key. */
+  'org.freedesktop.Telepathy.Connection.Interface.Security': {
+    methods: {
+      /** Every key that is remembered of a contact. */
+      ListPeers: { in: []; out: [peers: [string, string, string, number, bigint][]] };
+      /** Sets the policy of one contact, which goes before the account's. */
+      SetPeerPolicy: { in: [jid: string, policy: string]; out: [] };
+      /** The policy that was set for a contact, "" where none was. */
+      GetPeerPolicy: { in: [jid: string]; out: [policy: string] };
+      /** Forgets the keys of a contact, and that they were ever verified or secured; their policy stays. */
+      ForgetPeer: { in: [jid: string]; out: [] };
+      /** Takes a key of a contact that is Changed as Seen. */
+      AcceptKey: { in: [jid: string, fingerprint: string]; out: [] };
+      /** Uses a key and certificate from a file from now on, kept in the place of the account's own key; the file is read once. */
+      ImportIdentity: { in: [path: string, passphrase: string]; out: [] };
+      /** Makes a new certificate, valid for ten years, for the account's key: contacts see the same key. */
+      RenewIdentity: { in: []; out: [] };
+      /** Makes a new key: every contact sees a changed one. */
+      ReplaceIdentity: { in: []; out: [] };
+    };
+    properties: {
+      /** How much security a conversation must have, unless a policy of the contact says otherwise: "off" (none), "opportunistic" (what can be had), "required" (nothing goes without). */
+      Policy: { type: string; access: 'readwrite' };
+      /** Every mechanism there is, in the order in which they are tried. */
+      MechanismOrder: { type: string[]; access: 'readwrite' };
+      /** The fingerprint of the account's own key; "" until there is one. */
+      IdentityFingerprint: { type: string; access: 'read' };
+    };
+    signals: {
+      /** A key of a contact is trusted otherwise than before, whoever made it so. */
+      PeerTrustChanged: [jid: string, fingerprint: string, old: number, new: number];
+      /** The policy of a contact was set; "" stands for the account's. */
+      PeerPolicyChanged: [jid: string, old: string, new: string];
+    };
+  };
   /** Presence as one status and one message. */
   'org.freedesktop.Telepathy.Connection.Interface.SimplePresence': {
     methods: {
@@ -1154,6 +1189,27 @@ export const interfaceTables: Readonly<Record<InterfaceName, InterfaceTable>> = 
     signals: {
       NewChannels: { signature: 'a(oa{sv})', names: ['Channels'] },
       ChannelClosed: { signature: 'o', names: ['Removed'] },
+    },
+  },
+  'org.freedesktop.Telepathy.Connection.Interface.Security': {
+    methods: {
+      ListPeers: { in: '', inNames: [], out: 'a(sssux)', outNames: ['Peers'] },
+      SetPeerPolicy: { in: 'ss', inNames: ['JID', 'Policy'], out: '', outNames: [] },
+      GetPeerPolicy: { in: 's', inNames: ['JID'], out: 's', outNames: ['Policy'] },
+      ForgetPeer: { in: 's', inNames: ['JID'], out: '', outNames: [] },
+      AcceptKey: { in: 'ss', inNames: ['JID', 'Fingerprint'], out: '', outNames: [] },
+      ImportIdentity: { in: 'ss', inNames: ['Path', 'Passphrase'], out: '', outNames: [] },
+      RenewIdentity: { in: '', inNames: [], out: '', outNames: [] },
+      ReplaceIdentity: { in: '', inNames: [], out: '', outNames: [] },
+    },
+    properties: {
+      Policy: { signature: 's', access: 'readwrite', emitsChange: 'true' },
+      MechanismOrder: { signature: 'as', access: 'readwrite', emitsChange: 'true' },
+      IdentityFingerprint: { signature: 's', access: 'read', emitsChange: 'true' },
+    },
+    signals: {
+      PeerTrustChanged: { signature: 'ssuu', names: ['JID', 'Fingerprint', 'Old', 'New'] },
+      PeerPolicyChanged: { signature: 'sss', names: ['JID', 'Old', 'New'] },
     },
   },
   'org.freedesktop.Telepathy.Connection.Interface.SimplePresence': {

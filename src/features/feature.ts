@@ -4,6 +4,7 @@ import type { InterfaceName } from '../bus/interfaces.ts';
 import type { Log } from '../log.ts';
 import type { Conversations } from '../security/conversations.ts';
 import type { Gate } from '../security/gate.ts';
+import type { Identities } from '../security/identities.ts';
 import type { Trust } from '../security/trust.ts';
 import type { BaseConnection } from '../telepathy/base-connection.ts';
 import type { ChannelClass } from '../telepathy/channel-request.ts';
@@ -35,6 +36,7 @@ export interface Account {
   readonly gate: Gate;
   readonly conversations: Conversations;
   readonly trust: Trust;
+  readonly identities: Identities;
   readonly settings: AccountSettings;
   readonly log: Log;
   readonly roster: Roster;

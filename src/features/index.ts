@@ -2,5 +2,6 @@
 import { contacts } from './contacts/contacts.ts';
 import type { Feature } from './feature.ts';
 import { text } from './text/text.ts';
+import { trust } from './trust/trust.ts';
 
-export const features: readonly Feature[] = [contacts, text];
+export const features: readonly Feature[] = [contacts, text, trust];

@@ -22,18 +22,19 @@ export class PrivateFolder {
   readonly path: string;
   #handles: { readonly folder: FileHandle; readonly lock: FileHandle } | undefined;
 
-  /** `path` is absolute; its parent is private too, both are made if need be. */
+  /** `path` is absolute, or '' where there is no place for data. It and its parent, which no other user may write to, are made if need be. */
   constructor(path: string) {
     this.path = path;
   }
 
   /** Makes or checks the folder and keeps every other process out of it, until `close` or the end of this process. */
   async open(): Promise<void> {
+    if (this.path === '') throw new HushError('not-available', 'there is no folder for data: neither XDG_DATA_HOME nor HOME is set');
     const parent = dirname(this.path);
     try {
       await mkdir(dirname(parent), { recursive: true, mode: 0o700 });
-      await (await openFolder(parent)).close();
-      const folder = await openFolder(this.path);
+      await (await openFolder(parent, 0o022)).close();
+      const folder = await openFolder(this.path, 0o077);
       try {
         this.#handles = { folder, lock: await this.#lock() };
       } catch (error) {
@@ -169,8 +170,8 @@ async function readAll(file: FileHandle, size: number, maxBytes: number): Promis
   return bytes;
 }
 
-/** The folder, made if need be, with its entry in its parent durable. */
-async function openFolder(path: string): Promise<FileHandle> {
+/** The folder, made if need be, with its entry in its parent durable. `forbidden`: permissions it must not give to others. */
+async function openFolder(path: string, forbidden: number): Promise<FileHandle> {
   try {
     await mkdir(path, { mode: 0o700 });
     const parent = await open(dirname(path), O_RDONLY | O_DIRECTORY);
@@ -184,7 +185,7 @@ async function openFolder(path: string): Promise<FileHandle> {
   }
   const folder = await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   try {
-    checkPrivate(await folder.stat(), path);
+    checkPrivate(await folder.stat(), path, forbidden);
     return folder;
   } catch (error) {
     await folder.close();
@@ -192,14 +193,14 @@ async function openFolder(path: string): Promise<FileHandle> {
   }
 }
 
-function checkPrivate(found: Stats, path: string): void {
+function checkPrivate(found: Stats, path: string, forbidden: number): void {
   if (found.uid !== process.geteuid?.()) throw new HushError('not-available', `${path} belongs to another user`);
-  if ((found.mode & 0o077) !== 0) throw new HushError('not-available', `${path} is open to other users`);
+  if ((found.mode & forbidden) !== 0) throw new HushError('not-available', `${path} is open to other users`);
 }
 
 function checkFile(found: Stats, path: string): void {
   if (!found.isFile()) throw new HushError('not-available', `${path} is not a regular file`);
-  checkPrivate(found, path);
+  checkPrivate(found, path, 0o077);
   if (found.nlink !== 1) throw new HushError('not-available', `${path} has a second name`);
 }
 

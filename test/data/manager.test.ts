@@ -56,7 +56,7 @@ describe('the file', () => {
 
 describe('the program answers the same', () => {
   // The bus is for connections, of which none is made.
-  const definition = protocolFor(undefined as unknown as Bus, silentLog);
+  const definition = protocolFor(undefined as unknown as Bus, '', silentLog);
 
   test('parameters', () => {
     const own = definition.parameters.map(({ name, signature, flags, default: value }) => [name, { signature, flags, default: written(value) }] as const);
