@@ -113,7 +113,7 @@ export class XmppClient implements Session {
       await logIn(this.#loginOptions(), AbortSignal.any([signal, this.#ending.signal]), (login) => this.#bind(login));
     } catch (error) {
       this.#end(undefined);
-      throw error;
+      throw asHushError(error);
     }
   }
 

@@ -7,6 +7,7 @@ export class Deadline {
   readonly #outer: AbortSignal;
   readonly #onOuter: () => void;
   #timer: NodeJS.Timeout | undefined;
+  #hasEnded = false;
   #left: number;
   #since = 0;
 
@@ -35,11 +36,13 @@ export class Deadline {
   }
 
   end(): void {
+    this.#hasEnded = true;
     clearTimeout(this.#timer);
     this.#outer.removeEventListener('abort', this.#onOuter);
   }
 
   #run(): void {
+    if (this.#hasEnded) return;
     this.#since = performance.now();
     this.#timer = setTimeout(() => this.#controller.abort(new HushError('network-error', 'the server does not answer in time')), this.#left);
   }

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { createServer } from 'node:tls';
-import type { Server } from 'node:tls';
+import type { Server, TlsOptions } from 'node:tls';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { execFile } from 'node:child_process';
@@ -11,7 +11,8 @@ import { promisify } from 'node:util';
 import { CertificateFolder, expired, notYetValid } from '../harness/certificates.ts';
 import type { Certificate, CertificateOptions } from '../harness/certificates.ts';
 import { readDer } from '../../src/xmpp/der.ts';
-import { connectTcp, secureContext, upgradeToTls } from '../../src/xmpp/socket.ts';
+import type { HushError } from '../../src/errors.ts';
+import { channelBindings, connectTcp, secureContext, upgradeToTls } from '../../src/xmpp/socket.ts';
 import type { Authorities } from '../../src/xmpp/socket.ts';
 import { judgeServer } from '../../src/xmpp/tls-verify.ts';
 import type { Judgement } from '../../src/xmpp/tls-verify.ts';
@@ -228,6 +229,62 @@ describe('a chain', () => {
     } finally {
       await rm(directory, { recursive: true });
     }
+  });
+});
+
+describe('the handshake', () => {
+  async function handshake(listener: Server): Promise<unknown> {
+    servers.push(listener);
+    listener.listen(0, '127.0.0.1');
+    await once(listener, 'listening');
+    const tcp = await connectTcp({ host: '127.0.0.1', port: (listener.address() as AddressInfo).port, directTls: true }, never);
+    try {
+      const socket = await upgradeToTls(tcp, { domain, isDirect: true, context: secureContext({ authorities: { ca: authority.cert } }), signal: never });
+      const result = { protocol: socket.getProtocol(), application: socket.alpnProtocol, bindings: channelBindings(socket) !== undefined };
+      socket.destroy();
+      return result;
+    } catch (error) {
+      return (error as HushError).condition;
+    }
+  }
+
+  test('names the domain and the application; 1.3 where it can, 1.2 without channel binding, nothing below', async () => {
+    const leaf = await folder.issue(authority, { dns: [domain] });
+    const listener = (options: TlsOptions): Server => {
+      const server = createServer({ key: leaf.key, cert: leaf.cert, ALPNProtocols: ['xmpp-client'], ...options }, (socket) => socket.on('error', () => undefined));
+      return server.on('tlsClientError', () => undefined);
+    };
+    let seen = '';
+    const first = listener({
+      SNICallback: (name, answer) => {
+        seen = name;
+        answer(null);
+      },
+    });
+    expect(await handshake(first)).toEqual({ protocol: 'TLSv1.3', application: 'xmpp-client', bindings: true });
+    expect(seen).toBe(domain);
+    expect(await handshake(listener({ maxVersion: 'TLSv1.2' }))).toEqual({ protocol: 'TLSv1.2', application: 'xmpp-client', bindings: false });
+    expect(await handshake(listener({ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }))).toBe('encryption-error');
+  });
+
+  test('shows the certificate of the account to a server that asks', async () => {
+    const leaf = await folder.issue(authority, { dns: [domain] });
+    const own = await folder.selfSigned({ commonName: 'alice' });
+    const shown = new Promise<string | undefined>((resolve) => {
+      const server = createServer({ key: leaf.key, cert: leaf.cert, requestCert: true, rejectUnauthorized: false }, (socket) => {
+        socket.on('error', () => undefined);
+        resolve(socket.getPeerX509Certificate()?.subject);
+      });
+      servers.push(server);
+      server.listen(0, '127.0.0.1', () => {
+        const { port } = server.address() as AddressInfo;
+        const context = secureContext({ authorities: { ca: authority.cert }, clientCertificate: own });
+        connectTcp({ host: '127.0.0.1', port, directTls: true }, never)
+          .then((tcp) => upgradeToTls(tcp, { domain, isDirect: true, context, signal: never }))
+          .catch(() => resolve(undefined));
+      });
+    });
+    expect(await shown).toBe('CN=alice');
   });
 });
 

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import type { SrvRecord } from '../../src/xmpp/srv.ts';
+import type { Step } from '../harness/xmpp-server.ts';
 import { HushError } from '../../src/errors.ts';
 import { connecting, logIn, next, Rig } from './test-client.ts';
 
@@ -138,6 +139,32 @@ describe('a login', () => {
     const request = await session.expect({ name: 'iq', with: ['session', 'urn:ietf:params:xml:ns:xmpp-session'] });
     session.send(`<iq type='result' id='${request.attrs.id!}'/>`);
     expect(await connected).toBeUndefined();
+  });
+});
+
+describe('a server that dies in the middle', () => {
+  const steps: readonly Step[] = ['header', 'features-before-tls', 'proceed', 'features-before-auth', 'challenge', 'success', 'features-after-auth', 'bound'];
+
+  test.each(steps)('at %s: the login fails as a network error, at once', async (step) => {
+    const server = await rig.serve();
+    server.misbehave = {
+      [step]: () => {
+        server.sessions[0]!.destroy();
+        return '';
+      },
+    };
+    const started = performance.now();
+    const { failure } = await logIn(rig.client(server), server);
+    expect(failure?.condition).toBe('network-error');
+    expect(performance.now() - started).toBeLessThan(1_000);
+  });
+
+  test('in the TLS handshake: as well', async () => {
+    const server = createServer((socket) => socket.once('data', () => socket.destroy())).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    expect((await connecting(rig.client(port, { directTls: true })))?.condition).toBe('network-error');
+    server.close();
   });
 });
 

@@ -146,6 +146,18 @@ describe('a connection that is cut', () => {
     await expect(client.iq.get(undefined, xml('query', { xmlns: 'urn:x' }))).rejects.toMatchObject({ condition: 'disconnected' });
   });
 
+  test('with a server that has forgotten us and says how far it came: the rest is undelivered', async () => {
+    const { server, proxy, client, told } = await online();
+    server.misbehave = { resumed: () => `<failed xmlns='${SM}' h='2'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>` };
+    const closed = next(client, 'closed');
+    const suspended = next(client, 'suspended');
+    proxy.cut();
+    await suspended;
+    for (const i of [1, 2, 3]) client.send(message(i));
+    await Promise.all([server.accept().then((back) => back.login()), closed]);
+    expect(told).toEqual(['suspended', 'delivered 1', 'undelivered 2 3', 'closed connection-lost']);
+  });
+
   test('is not resumed with another password than the account has now', async () => {
     const users: Record<string, string> = { alice: 'secret' };
     const { server, proxy, client, told } = await online({ users });
@@ -360,6 +372,40 @@ describe('the protocol', () => {
       for (let i = 0; i < 6_000; i += 1) client.send(message(i));
     };
     expect(fill).toThrow('the server does not take what is sent');
+  });
+
+  test.each([true, false])('nor more than a bounded amount while the server does not read (stream management: %s)', async (streamManagement) => {
+    const { client, proxy } = await online({ streamManagement });
+    proxy.stall();
+    const big = xml('message', { to: 'bob@example.test' }, xml('body', {}, 'x'.repeat(200_000)));
+    const fill = async (): Promise<void> => {
+      for (let i = 0; i < 400; i += 1) {
+        client.send(big);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+    await expect(fill()).rejects.toMatchObject({ condition: 'service-busy' });
+  });
+
+  test('a flood from the server leaves room for everything else', async () => {
+    const { client, session } = await online();
+    let seen = 0;
+    client.router.add({ name: 'test', stanza: 'message', from: ['other'], handle: () => void (seen += 1) });
+    const delays: number[] = [];
+    let last = performance.now();
+    const timer = setInterval(() => {
+      delays.push(performance.now() - last);
+      last = performance.now();
+    }, 5);
+    const flood = Array.from({ length: 10_000 }, (_, i) => `<message from='s${i}@evil.test/x'><body>flood ${i}</body></message>`);
+    for (let at = 0; at < flood.length; at += 100) {
+      session.send(flood.slice(at, at + 100).join(''));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await session.sync();
+    clearInterval(timer);
+    expect(seen).toBe(10_000);
+    expect(delays.sort((a, b) => a - b)[Math.floor(delays.length * 0.99)]).toBeLessThan(100);
   });
 
   test('what somebody is looking at is told, and told again after resuming', async () => {
