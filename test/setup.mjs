@@ -9,8 +9,11 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** Debian package → what needs it. The one place where they are listed. */
 const debianPackages = {
   'dbus-daemon': 'a private session bus',
+  'dbus-bin': 'what crosses it',
   openssl: 'certificates for the throw-away server',
   prosody: 'the XMPP server',
+  ejabberd: 'another XMPP server',
+  'gnome-keyring': 'the Secret Service',
   systemd: 'busctl, systemd-analyze',
   'telepathy-mission-control-5': 'the account manager that clients use',
   'telepathy-haze': 'another connection manager, to measure against',
@@ -54,7 +57,7 @@ function missingDebianPackages() {
 }
 
 /**
- * Run as root. The server is wanted as a program only: a policy-rc.d (Debian's own way to say so) keeps the packages from starting
+ * Run as root. The servers are wanted as programs only: a policy-rc.d (Debian's own way to say so) keeps the packages from starting
  * services while they are installed, and a service that came with them is not started at the next boot either.
  */
 const installScript = `
@@ -68,7 +71,9 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get -q -o DPkg::Lock::Timeout=300 update || true
 apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
-case " $* " in *" prosody "*) ! command -v systemctl > /dev/null || systemctl disable prosody.service || true ;; esac
+for server in prosody ejabberd; do
+  case " $* " in *" $server "*) ! command -v systemctl > /dev/null || systemctl disable "$server.service" || true ;; esac
+done
 `;
 
 function installDebianPackages(missing) {
