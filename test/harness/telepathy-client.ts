@@ -18,6 +18,7 @@ export const names = {
   presence: `${telepathy}.Connection.Interface.SimplePresence`,
   aliasing: `${telepathy}.Connection.Interface.Aliasing`,
   avatars: `${telepathy}.Connection.Interface.Avatars`,
+  contactBlocking: `${telepathy}.Connection.Interface.ContactBlocking`,
   channel: `${telepathy}.Channel`,
   text: `${telepathy}.Channel.Type.Text`,
   messages: `${telepathy}.Channel.Interface.Messages`,
@@ -127,6 +128,8 @@ export class TelepathyConnection extends RemoteObject {
     super(client.bus, busName, path);
     this.client = client;
     const off = this.bus.subscribe({ sender: busName }, ({ path: from, interface: of, member, body }) => {
+      // One process has many connections, and sends the signals of all of them.
+      if (from !== path && !from.startsWith(`${path}/`)) return;
       client.events.push({ source: 'bus', name: member, path: from, interface: of, args: body } satisfies BusSignal);
     });
     const done = client.events.barrier(() => this.#roundTrip());
