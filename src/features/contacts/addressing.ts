@@ -1,6 +1,6 @@
 /** Contacts by vCard field and by URI. Connection.Interface.Addressing1 and Protocol.Interface.Addressing; RFC 5122 */
 import type { Implementation } from '../../bus/object.ts';
-import { str, strv } from '../../bus/types.ts';
+import { strv, Variant } from '../../bus/types.ts';
 import { HushError } from '../../errors.ts';
 import type { Handle } from '../../telepathy/handles.ts';
 import type { ProtocolAddressing } from '../../telepathy/protocol-object.ts';
@@ -26,7 +26,7 @@ export function attachAddressing(account: Account): void {
     const jid = account.jidOf(handle);
     return [
       [`${ADDRESSING}/uris`, strv([uriOf(jid)])],
-      [`${ADDRESSING}/${vcardField}`, str(jid)],
+      [`${ADDRESSING}/addresses`, new Variant('a{ss}', new Map([[vcardField, jid]]))],
     ];
   });
   connection.addInterface(ADDRESSING, implementation(account));

@@ -1,21 +1,21 @@
 /** Aliasing: what contacts are called. Connection.Interface.Aliasing; RFC 6121 §2.1.2.4, XEP-0172, XEP-0054 */
 import type { Implementation } from '../../bus/object.ts';
 import { str } from '../../bus/types.ts';
-import { demand } from '../../errors.ts';
 import type { Handle } from '../../telepathy/handles.ts';
-import { isXmlText } from '../../xmpp/element.ts';
 import type { BareJid } from '../../xmpp/jid.ts';
+import { cleanLine } from '../../xmpp/text.ts';
 import { Nicknames } from '../../xmpp/xep0172-nick.ts';
 import type { Account } from '../feature.ts';
 import { Coalescer } from './coalescer.ts';
+import { contactsOf, demandRoster, lineOf } from './targets.ts';
 
 const ALIASING = 'org.freedesktop.Telepathy.Connection.Interface.Aliasing';
 
 /** Connection_Alias_Flags (u): the user names the contacts. */
 const userSet = 1;
 
-/** RFC 6121 §2.1.2.4 */
-const maxBytes = 1023;
+/** UTF-16 units of a name that comes from a card. */
+const maxWritten = 256;
 
 export function attachAliasing(account: Account): void {
   new AliasingInterface(account).attach();
@@ -25,7 +25,7 @@ class AliasingInterface {
   readonly #account: Account;
   readonly #nicknames: Nicknames;
   /** What clients were told, so that they hear of real changes only. */
-  readonly #told = new Map<Handle, string>();
+  readonly #told = new Map<BareJid, string>();
   readonly #changes: Coalescer<BareJid>;
 
   constructor(account: Account) {
@@ -37,7 +37,7 @@ class AliasingInterface {
   attach(): void {
     const { connection, roster, settings, vcards } = this.#account;
     connection.addInterface(ALIASING, this.#implementation());
-    connection.contacts.provide(ALIASING, (handle) => [[`${ALIASING}/alias`, str(this.#aliasOf(handle))]]);
+    connection.contacts.provide(ALIASING, (handle) => [[`${ALIASING}/alias`, str(this.#aliasOf(this.#account.jidOf(handle)))]]);
     roster.events.on('changed', (items) => {
       for (const { jid } of items) this.#changes.add(jid);
     });
@@ -48,26 +48,24 @@ class AliasingInterface {
 
   #tell(jids: readonly BareJid[]): void {
     const { connection } = this.#account;
-    if (connection.status === 2) return;
-    const changed = jids.map((jid) => this.#account.handleOf(jid)).flatMap((handle): [Handle, string][] => {
-      const alias = this.#aliasOf(handle);
-      if ((this.#told.get(handle) ?? connection.handles.id(handle)) === alias) return [];
-      this.#told.set(handle, alias);
-      return [[handle, alias]];
+    const changed = jids.flatMap((jid): [Handle, string][] => {
+      const alias = this.#aliasOf(jid);
+      if ((this.#told.get(jid) ?? jid) === alias) return [];
+      this.#told.set(jid, alias);
+      return [[this.#account.handleOf(jid), alias]];
     });
     if (changed.length > 0) connection.object.emit(ALIASING, 'AliasesChanged', changed);
   }
 
   /** The name the user gave, else the one they give themselves, else the address. */
-  #aliasOf(handle: Handle): string {
-    const jid = this.#account.jidOf(handle);
+  #aliasOf(jid: BareJid): string {
     const named = this.#account.roster.items.get(jid)?.name ?? '';
     if (named !== '') return named;
     const nickname = this.#nicknames.of(jid) ?? '';
     if (nickname !== '') return nickname;
     const fields = this.#account.vcards.known(jid) ?? [];
     const written = fields.find(({ name }) => name === 'nickname') ?? fields.find(({ name }) => name === 'fn');
-    return written?.values[0]?.trim() || jid;
+    return cleanLine(written?.values[0] ?? '', maxWritten) || jid;
   }
 
   /** Our own name, for everybody: as a nickname where the server publishes, else in the vCard. */
@@ -83,34 +81,29 @@ class AliasingInterface {
   }
 
   #implementation(): Implementation<typeof ALIASING> {
-    const { connection, roster, vcards, log } = this.#account;
-    const known = (handles: readonly Handle[]): Handle[] => {
-      connection.requireConnected();
-      for (const handle of handles) connection.handles.id(handle);
-      return [...handles];
-    };
+    const { client, roster, vcards, log } = this.#account;
     return {
       methods: {
         GetAliasFlags: () => userSet,
-        GetAliases: (_call, handles) => new Map(known(handles).map((handle) => [handle, this.#aliasOf(handle)])),
+        GetAliases: (_call, handles) => new Map(contactsOf(this.#account, handles).map((jid) => [this.#account.handleOf(jid), this.#aliasOf(jid)])),
         RequestAliases: (_call, handles) =>
           Promise.all(
-            known(handles).map(async (handle) => {
-              const jid = this.#account.jidOf(handle);
-              if (this.#aliasOf(handle) === jid && vcards.known(jid) === undefined) {
+            contactsOf(this.#account, handles).map(async (jid) => {
+              if (this.#aliasOf(jid) === jid && vcards.known(jid) === undefined) {
                 // Without a vCard the address is the name.
                 await vcards.fetch(jid).catch((error: unknown) => log.debug({ err: error }, 'no vCard'));
               }
-              return this.#aliasOf(handle);
+              return this.#aliasOf(jid);
             }),
           ),
         SetAliases: async (_call, aliases) => {
-          const handles = known([...aliases.keys()]);
-          for (const alias of aliases.values()) demand(isXmlText(alias) && Buffer.byteLength(alias) <= maxBytes, 'invalid-argument', 'not a name for a contact');
-          for (const handle of handles) {
-            const alias = aliases.get(handle) ?? '';
-            if (handle === connection.selfHandle) await this.#rename(alias);
-            else await roster.set(this.#account.jidOf(handle), { name: alias });
+          const contacts = contactsOf(this.#account, [...aliases.keys()]);
+          const names = [...aliases.values()].map((alias) => lineOf(alias, 'a name for a contact'));
+          if (contacts.some((jid) => jid !== client.account)) demandRoster(this.#account);
+          for (const [index, jid] of contacts.entries()) {
+            const name = names[index] ?? '';
+            if (jid === client.account) await this.#rename(name);
+            else await roster.set(jid, { name });
           }
         },
       },

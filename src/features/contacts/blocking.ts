@@ -5,14 +5,14 @@ import { HushError } from '../../errors.ts';
 import type { Handle } from '../../telepathy/handles.ts';
 import { isFull } from '../../xmpp/jid.ts';
 import type { Jid } from '../../xmpp/jid.ts';
-import { Blocking } from '../../xmpp/xep0191-blocking.ts';
+import type { Blocking } from '../../xmpp/xep0191-blocking.ts';
 import type { Account } from '../feature.ts';
+import { contactsOf, othersOf } from './targets.ts';
 
 const CONTACT_BLOCKING = 'org.freedesktop.Telepathy.Connection.Interface.ContactBlocking';
 
-export function attachBlocking(account: Account): void {
-  const { client, connection } = account;
-  const blocking = new Blocking(client);
+export function attachBlocking(account: Account, blocking: Blocking): void {
+  const { connection } = account;
   /** The list, asked for once; where the server has none every call fails with its reason. */
   let fetched: Promise<void> | undefined;
   const list = async (): Promise<void> => {
@@ -25,10 +25,6 @@ export function attachBlocking(account: Account): void {
     }
   };
   const byHandle = (jids: Iterable<Jid>): Map<Handle, string> => new Map([...jids].filter((jid) => !isFull(jid)).map((jid) => [account.handleOf(jid), jid]));
-  const contacts = (handles: readonly Handle[]): Jid[] => {
-    connection.requireConnected();
-    return handles.map((handle) => account.jidOf(handle));
-  };
 
   connection.addInterface(CONTACT_BLOCKING, {
     methods: {
@@ -39,12 +35,12 @@ export function attachBlocking(account: Account): void {
       },
       // Nobody can be reported: ContactBlockingCapabilities says so, and the spec lets the wish pass.
       BlockContacts: async (_call, handles) => {
-        const jids = contacts(handles);
+        const jids = othersOf(account, handles);
         await list();
         await blocking.block(jids);
       },
       UnblockContacts: async (_call, handles) => {
-        const jids = contacts(handles);
+        const jids = contactsOf(account, handles);
         await list();
         await blocking.unblock(jids);
       },

@@ -3,11 +3,11 @@ import { strv, Variant } from '../../bus/types.ts';
 import type { VariantMap } from '../../bus/types.ts';
 import { contactChannelClass } from '../../telepathy/channel-request.ts';
 import { TEXT } from '../../telepathy/constants.ts';
-import type { Handle } from '../../telepathy/handles.ts';
-import { isFull } from '../../xmpp/jid.ts';
-import type { FullJid, Jid } from '../../xmpp/jid.ts';
+import { bareOf, isFull } from '../../xmpp/jid.ts';
+import type { BareJid, FullJid, Jid } from '../../xmpp/jid.ts';
 import type { Account } from '../feature.ts';
 import { Coalescer } from './coalescer.ts';
+import { contactOf, contactsOf } from './targets.ts';
 
 const CAPABILITIES = 'org.freedesktop.Telepathy.Connection.Interface.ContactCapabilities';
 const CLIENT_TYPES = 'org.freedesktop.Telepathy.Connection.Interface.ClientTypes';
@@ -18,56 +18,60 @@ type Class = [fixed: VariantMap, allowed: string[]];
 const text = contactChannelClass(TEXT);
 const textClasses: Class[] = [[text.fixed, [...text.allowed]]];
 
-export function attachCapabilities({ connection }: Account): void {
-  const classesOf = (handle: Handle): Class[] => {
-    connection.handles.id(handle);
-    return textClasses;
-  };
-  connection.contacts.provide(CAPABILITIES, (handle) => [[`${CAPABILITIES}/capabilities`, new Variant('a(a{sv}as)', classesOf(handle))]]);
+export function attachCapabilities(account: Account): void {
+  const { connection } = account;
+  connection.contacts.provide(CAPABILITIES, () => [[`${CAPABILITIES}/capabilities`, new Variant('a(a{sv}as)', textClasses)]]);
   connection.addInterface(CAPABILITIES, {
     methods: {
       // What our own clients can do adds nothing to what every text client can: there is no other kind of channel.
       UpdateCapabilities: () => undefined,
-      GetContactCapabilities: (_call, handles) => {
-        connection.requireConnected();
-        return new Map(handles.map((handle) => [handle, classesOf(handle)]));
-      },
+      GetContactCapabilities: (_call, handles) => new Map(contactsOf(account, handles).map((jid) => [account.handleOf(jid), textClasses])),
     },
   });
 }
 
 export function attachClientTypes(account: Account): void {
   const { caps, connection, presence } = account;
-  /** The kinds of device, as the identities of category "client" say, of the resource that is shown. */
-  const typesIn = (resource: FullJid): string[] => [...new Set((caps.of(resource)?.identities ?? []).filter(({ category }) => category === 'client').map(({ type }) => type))];
-  const typesOf = (handle: Handle): string[] => {
-    const best = presence.best(account.jidOf(handle))?.jid;
-    return best !== undefined && isFull(best) ? typesIn(best) : [];
+  /** The resource that is shown; undefined while none is there. */
+  const shownOf = (contact: BareJid): FullJid | undefined => {
+    const best = presence.best(contact);
+    return best?.available === true && isFull(best.jid) ? best.jid : undefined;
   };
-  const told = new Map<Handle, string>();
-  const changes = new Coalescer<Handle>((handles) => {
-    for (const handle of handles) {
-      const types = typesOf(handle);
-      if ((told.get(handle) ?? '') === types.join(' ') || connection.status === 2) continue;
-      told.set(handle, types.join(' '));
-      connection.object.emit(CLIENT_TYPES, 'ClientTypesUpdated', handle, types);
+  /** The kinds of device, as its identities of category "client" say; undefined while it has not said what it is. */
+  const typesOf = (contact: BareJid): string[] | undefined => {
+    const shown = shownOf(contact);
+    const info = shown && caps.of(shown);
+    return info && [...new Set(info.identities.filter(({ category }) => category === 'client').map(({ type }) => type))];
+  };
+  const told = new Map<BareJid, string>();
+  const changes = new Coalescer<BareJid>((contacts) => {
+    for (const contact of contacts) {
+      const types = typesOf(contact) ?? [];
+      if ((told.get(contact) ?? '') === types.join(' ')) continue;
+      told.set(contact, types.join(' '));
+      connection.object.emit(CLIENT_TYPES, 'ClientTypesUpdated', account.handleOf(contact), types);
     }
   });
-  const changed = (jid: Jid): void => changes.add(account.handleOf(jid));
+  const changed = (jid: Jid): void => changes.add(bareOf(jid));
   caps.events.on('changed', changed);
   presence.events.on('changed', changed);
-  connection.contacts.provide(CLIENT_TYPES, (handle) => [[`${CLIENT_TYPES}/client-types`, strv(typesOf(handle))]]);
+  connection.contacts.provide(CLIENT_TYPES, (handle) => {
+    const types = typesOf(account.jidOf(handle));
+    return types === undefined ? [] : [[`${CLIENT_TYPES}/client-types`, strv(types)]];
+  });
   connection.addInterface(CLIENT_TYPES, {
     methods: {
-      GetClientTypes: (_call, handles) => {
-        connection.requireConnected();
-        return new Map(handles.map((handle) => [handle, typesOf(handle)]));
-      },
+      // Contacts who may know of us are asked as they come; the others only by RequestClientTypes: the question tells them that we are here.
+      GetClientTypes: (_call, handles) =>
+        new Map(contactsOf(account, handles).flatMap((jid) => {
+          const types = typesOf(jid);
+          return types === undefined ? [] : [[account.handleOf(jid), types] as const];
+        })),
       RequestClientTypes: async (_call, handle) => {
-        connection.requireConnected();
-        const best = presence.best(account.jidOf(handle))?.jid;
-        if (best !== undefined && isFull(best)) await caps.discover(best);
-        return typesOf(handle);
+        const contact = contactOf(account, handle);
+        const shown = shownOf(contact);
+        if (shown !== undefined) await caps.discover(shown);
+        return typesOf(contact) ?? [];
       },
     },
   });

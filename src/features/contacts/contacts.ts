@@ -1,4 +1,5 @@
 /** Contacts: who they are, whether they are there, what they can do. One file per interface of the connection. */
+import { Blocking } from '../../xmpp/xep0191-blocking.ts';
 import type { Feature } from '../feature.ts';
 import { attachAddressing } from './addressing.ts';
 import { attachAliasing } from './aliasing.ts';
@@ -25,10 +26,11 @@ export const contacts: Feature = {
   ],
   classes: [],
   attach(account) {
+    const blocking = new Blocking(account.client);
     attachPresence(account);
-    attachList(account);
+    attachList(account, blocking);
     attachGroups(account);
-    attachBlocking(account);
+    attachBlocking(account, blocking);
     attachAliasing(account);
     attachAvatars(account);
     attachCapabilities(account);

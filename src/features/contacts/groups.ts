@@ -3,18 +3,15 @@ import type { Implementation } from '../../bus/object.ts';
 import { strv } from '../../bus/types.ts';
 import { demand, HushError } from '../../errors.ts';
 import type { Handle } from '../../telepathy/handles.ts';
-import { isXmlText } from '../../xmpp/element.ts';
 import type { BareJid } from '../../xmpp/jid.ts';
 import type { RosterItem } from '../../xmpp/roster.ts';
 import type { Account } from '../feature.ts';
+import { contactsOf, demandRoster, lineOf } from './targets.ts';
 
 const CONTACT_GROUPS = 'org.freedesktop.Telepathy.Connection.Interface.ContactGroups';
 
 /** Contact_Metadata_Storage_Type (u): whoever is put into a group comes onto the roster. */
 const anyone = 3;
-
-/** RFC 6121 §2.1.2.6 bounds a name at 1023 bytes. */
-const maxBytes = 1023;
 
 export function attachGroups(account: Account): void {
   new ContactGroupsInterface(account).attach();
@@ -47,8 +44,8 @@ class ContactGroupsInterface {
     for (const item of items) {
       const before = this.#groupsByContact.get(item.jid) ?? new Set<string>();
       const after = item.subscription === 'remove' ? new Set<string>() : item.groups;
-      const added = [...after].filter((group) => !before.has(group));
-      const removed = [...before].filter((group) => !after.has(group));
+      const added = [...after].filter((group) => !before.has(group)).sort();
+      const removed = [...before].filter((group) => !after.has(group)).sort();
       if (added.length + removed.length === 0) continue;
       for (const group of added) if (this.#resize(group, 1) === 1) created.add(group);
       for (const group of removed) if (this.#resize(group, -1) === 0) emptied.add(group);
@@ -88,31 +85,33 @@ class ContactGroupsInterface {
     }
   }
 
+  /** The contacts behind handles, once they can be put into groups. */
   #contacts(handles: readonly Handle[]): BareJid[] {
-    this.#account.connection.requireConnected();
-    return handles.map((handle) => this.#account.jidOf(handle));
+    const contacts = contactsOf(this.#account, handles);
+    demandRoster(this.#account);
+    return contacts;
   }
 
   #implementation(): Implementation<typeof CONTACT_GROUPS> {
     const demandGroup = (group: string): void => {
-      this.#account.connection.requireConnected();
+      demandRoster(this.#account);
       if (!this.#sizes.has(group)) throw new HushError('does-not-exist', 'there is no such group');
     };
     return {
       methods: {
         SetContactGroups: async (_call, handle, groups) => {
-          for (const group of groups) checkName(group);
-          await this.#edit(this.#contacts([handle]), () => groups);
+          const names = groups.map(nameOf);
+          await this.#edit(this.#contacts([handle]), () => names);
         },
         SetGroupMembers: async (_call, group, handles) => {
-          checkName(group);
+          const name = nameOf(group);
           const members = new Set(this.#contacts(handles));
-          await this.#edit(members, (groups) => [...groups, group]);
-          await this.#edit(this.#members(group).filter((jid) => !members.has(jid)), (groups) => without(groups, group));
+          await this.#edit(members, (groups) => [...groups, name]);
+          await this.#edit(this.#members(name).filter((jid) => !members.has(jid)), (groups) => without(groups, name));
         },
         AddToGroup: async (_call, group, handles) => {
-          checkName(group);
-          await this.#edit(this.#contacts(handles), (groups) => [...groups, group]);
+          const name = nameOf(group);
+          await this.#edit(this.#contacts(handles), (groups) => [...groups, name]);
         },
         RemoveFromGroup: async (_call, group, handles) => {
           const contacts = this.#contacts(handles);
@@ -125,10 +124,10 @@ class ContactGroupsInterface {
         },
         RenameGroup: async (_call, oldName, newName) => {
           demandGroup(oldName);
-          checkName(newName);
-          if (this.#sizes.has(newName)) throw new HushError('not-available', 'there is a group of that name already');
+          const name = nameOf(newName);
+          if (this.#sizes.has(name)) throw new HushError('not-available', 'there is a group of that name already');
           // XMPP has no renaming: members move one by one, and clients see just that.
-          await this.#edit(this.#members(oldName), (groups) => [...without(groups, oldName), newName]);
+          await this.#edit(this.#members(oldName), (groups) => [...without(groups, oldName), name]);
         },
       },
       properties: {
@@ -140,8 +139,10 @@ class ContactGroupsInterface {
   }
 }
 
-function checkName(group: string): void {
-  demand(group.trim() !== '' && isXmlText(group) && Buffer.byteLength(group) <= maxBytes, 'invalid-argument', 'not a name for a group');
+function nameOf(group: string): string {
+  const name = lineOf(group, 'a name for a group');
+  demand(name !== '', 'invalid-argument', 'a group must have a name');
+  return name;
 }
 
 function without(groups: ReadonlySet<string>, group: string): string[] {

@@ -2,11 +2,10 @@
 import type { Implementation } from '../../bus/object.ts';
 import { Variant } from '../../bus/types.ts';
 import { demand } from '../../errors.ts';
-import type { Handle } from '../../telepathy/handles.ts';
 import { isXmlText } from '../../xmpp/element.ts';
-import type { BareJid } from '../../xmpp/jid.ts';
 import type { VCardField } from '../../xmpp/xep0054-vcard.ts';
 import type { Account } from '../feature.ts';
+import { contactOf, contactsOf } from './targets.ts';
 
 const CONTACT_INFO = 'org.freedesktop.Telepathy.Connection.Interface.ContactInfo';
 
@@ -27,8 +26,8 @@ const supportedFields: [string, string[], number, number][] = [
   ...several.map((name): [string, string[], number, number] => [name, name === 'url' ? [] : ['type=home', 'type=work', 'type=pref'], 0, unbounded]),
 ];
 
-const maxFields = 128;
-const maxValue = 4096;
+/** Of a card we write: its fields, the values of one, UTF-16 units of one value. */
+const limits = { fields: 128, values: 16, value: 4096 };
 
 export function attachInfo(account: Account): void {
   const { connection, vcards } = account;
@@ -39,31 +38,25 @@ export function attachInfo(account: Account): void {
   vcards.events.on('changed', (owner, card) => {
     connection.object.emit(CONTACT_INFO, 'ContactInfoChanged', account.handleOf(owner), card.fields.map(toField));
   });
-  const known = (handles: readonly Handle[]): [Handle, BareJid][] => {
-    connection.requireConnected();
-    return handles.map((handle) => [handle, account.jidOf(handle)]);
-  };
   connection.addInterface(CONTACT_INFO, {
     methods: {
       GetContactInfo: (_call, handles) =>
-        new Map(known(handles).flatMap(([handle, jid]) => {
+        new Map(contactsOf(account, handles).flatMap((jid) => {
           const fields = vcards.known(jid);
-          return fields === undefined ? [] : [[handle, fields.map(toField)] as const];
+          return fields === undefined ? [] : [[account.handleOf(jid), fields.map(toField)] as const];
         })),
       RefreshContactInfo: (_call, handles) => {
-        for (const [, jid] of known(handles)) connection.tasks.run('contact info', async () => {
+        for (const jid of contactsOf(account, handles)) connection.tasks.run('contact info', async () => {
           await vcards.fetch(jid);
         });
       },
       RequestContactInfo: async (_call, handle) => {
-        connection.requireConnected();
-        const jid = account.jidOf(handle);
+        const jid = contactOf(account, handle);
         return (vcards.known(jid) ?? (await vcards.fetch(jid)).fields).map(toField);
       },
       SetContactInfo: async (_call, given) => {
         connection.requireConnected();
-        demand(given.length <= maxFields, 'invalid-argument', `a card has at most ${maxFields} fields`);
-        const fields = given.map(fromField);
+        const fields = fieldsOf(given);
         await vcards.edit(() => ({ fields }));
       },
     },
@@ -78,9 +71,20 @@ function toField({ name, parameters, values }: VCardField): Field {
   return [name, [...parameters], [...values]];
 }
 
+/** What a client wants on our card. Throws 'invalid-argument' for what `supportedFields` does not allow. */
+function fieldsOf(given: readonly Field[]): VCardField[] {
+  demand(given.length <= limits.fields, 'invalid-argument', `a card has at most ${limits.fields} fields`);
+  for (const [name, , , max] of supportedFields) {
+    demand(given.filter(([field]) => field === name).length <= max, 'invalid-argument', `a card has '${name}' at most ${max} times`);
+  }
+  return given.map(fromField).filter(({ values }) => values.some((value) => value !== ''));
+}
+
 function fromField([name, parameters, values]: Field): VCardField {
   const supported = supportedFields.find(([known]) => known === name);
   demand(supported !== undefined, 'invalid-argument', `a card has no field '${name.slice(0, 64)}' here`);
-  demand(values.every((value) => isXmlText(value) && value.length <= maxValue), 'invalid-argument', `a value of '${name}' cannot be written`);
-  return { name, parameters: parameters.filter((parameter) => /^[a-z]+=[a-z0-9-]+$/i.test(parameter)), values };
+  demand(values.length <= limits.values && values.every((value) => isXmlText(value) && value.length <= limits.value), 'invalid-argument', `a value of '${name}' cannot be written`);
+  // Clients put more parameters on what they show than cards of XMPP have.
+  const [, known] = supported;
+  return { name, parameters: parameters.map((parameter) => parameter.toLowerCase()).filter((parameter) => known.includes(parameter)), values };
 }

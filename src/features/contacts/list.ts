@@ -3,9 +3,12 @@ import type { Implementation } from '../../bus/object.ts';
 import { str, u32 } from '../../bus/types.ts';
 import { asHushError, demand, HushError } from '../../errors.ts';
 import type { Handle } from '../../telepathy/handles.ts';
+import { domainOf } from '../../xmpp/jid.ts';
 import type { BareJid } from '../../xmpp/jid.ts';
 import type { SubscriptionType } from '../../xmpp/presence.ts';
+import type { Blocking } from '../../xmpp/xep0191-blocking.ts';
 import type { Account } from '../feature.ts';
+import { contactsOf, demandRoster, othersOf, wordsOf } from './targets.ts';
 
 const CONTACT_LIST = 'org.freedesktop.Telepathy.Connection.Interface.ContactList';
 
@@ -21,13 +24,16 @@ type Subscriptions = [subscribe: number, publish: number, publishRequest: string
 const maxAtOnce = 500;
 /** Requests that wait for the user; a stranger can make as many as there are addresses. */
 const maxRequests = 1000;
+/** UTF-16 units of what goes with a request. */
+const maxMessage = 1024;
 
-export function attachList(account: Account): void {
-  new ContactListInterface(account).attach();
+export function attachList(account: Account, blocking: Blocking): void {
+  new ContactListInterface(account, blocking).attach();
 }
 
 class ContactListInterface {
   readonly #account: Account;
+  readonly #blocking: Blocking;
   #state: (typeof ListState)[keyof typeof ListState] = ListState.none;
   #failure: HushError | undefined;
   /** Who asks to see us, with what they say. */
@@ -37,9 +43,12 @@ class ContactListInterface {
   /** Who has taken away what we had: our seeing them, their seeing us. */
   readonly #refused = new Set<BareJid>();
   readonly #left = new Set<BareJid>();
+  /** Whom clients know to be on the list, and how they were told that it stands with them. */
+  readonly #told = new Map<BareJid, string>();
 
-  constructor(account: Account) {
+  constructor(account: Account, blocking: Blocking) {
     this.#account = account;
+    this.#blocking = blocking;
   }
 
   attach(): void {
@@ -61,6 +70,7 @@ class ContactListInterface {
       this.#changed(items.map(({ jid }) => jid));
     });
     presence.events.on('subscription', (contact, type, message) => this.#subscription(contact, type, message));
+    this.#blocking.events.on('changed', () => this.#ignoreBlocked());
     if (settings.downloadsRoster) connection.events.on('beforeConnected', () => this.#download());
   }
 
@@ -102,13 +112,12 @@ class ContactListInterface {
 
   #changed(jids: readonly BareJid[]): void {
     const { connection } = this.#account;
-    const self = this.#account.client.account;
-    const others = jids.filter((jid) => jid !== self || this.#isListed(jid));
-    for (let at = 0; at < others.length; at += maxAtOnce) {
+    const news = jids.filter((jid) => this.#isNews(jid));
+    for (let at = 0; at < news.length; at += maxAtOnce) {
       const changes = new Map<Handle, Subscriptions>();
       const identifiers = new Map<Handle, string>();
       const removals = new Map<Handle, string>();
-      for (const jid of others.slice(at, at + maxAtOnce)) {
+      for (const jid of news.slice(at, at + maxAtOnce)) {
         const handle = this.#account.handleOf(jid);
         if (!this.#isListed(jid)) {
           removals.set(handle, jid);
@@ -122,9 +131,32 @@ class ContactListInterface {
     }
   }
 
+  /** Whether clients know otherwise; from now on they count as told. */
+  #isNews(jid: BareJid): boolean {
+    if (!this.#isListed(jid)) return this.#told.delete(jid);
+    const now = this.#subscriptionsOf(jid).join(' ');
+    if (this.#told.get(jid) === now) return false;
+    this.#told.set(jid, now);
+    return true;
+  }
+
+  #isBlocked(jid: BareJid): boolean {
+    const { blocked } = this.#blocking;
+    return blocked.has(jid) || blocked.has(domainOf(jid));
+  }
+
+  /** Someone who is blocked waits for no answer. */
+  #ignoreBlocked(): void {
+    const ignored = [...this.#requests.keys()].filter((jid) => this.#isBlocked(jid));
+    for (const jid of ignored) this.#requests.delete(jid);
+    this.#changed(ignored);
+  }
+
   #subscription(contact: BareJid, type: SubscriptionType, message: string): void {
     const { presence, roster } = this.#account;
     if (type === 'subscribe') {
+      // The server keeps requests that came before the block, and hands them out again.
+      if (this.#isBlocked(contact)) return;
       if (roster.isSubscriber(contact) || this.#granted.delete(contact)) {
         presence.approve(contact);
         return;
@@ -147,12 +179,6 @@ class ContactListInterface {
     this.#changed([contact]);
   }
 
-  /** The contacts behind handles, all valid or none taken. */
-  #contacts(handles: readonly Handle[]): BareJid[] {
-    this.#account.connection.requireConnected();
-    return handles.map((handle) => this.#account.jidOf(handle));
-  }
-
   #implementation(): Implementation<typeof CONTACT_LIST> {
     const { connection, presence, roster, settings } = this.#account;
     return {
@@ -165,40 +191,50 @@ class ContactListInterface {
           return connection.contacts.attributes(listed.map((jid) => this.#account.handleOf(jid)), [...interfaces, CONTACT_LIST]);
         },
         RequestSubscription: async (_call, handles, message) => {
-          for (const jid of this.#contacts(handles)) {
+          const contacts = othersOf(this.#account, handles);
+          const words = wordsOf(message, maxMessage);
+          demandRoster(this.#account);
+          for (const jid of contacts) {
             // The server knows the contact before the request goes out, so that the answer finds an item. RFC 6121 §3.1.2
             if (!roster.items.has(jid)) await roster.set(jid, {});
-            if (!roster.isSubscribedTo(jid)) presence.subscribe(jid, message.slice(0, 1024));
+            if (!roster.isSubscribedTo(jid)) presence.subscribe(jid, words);
           }
         },
         AuthorizePublication: (_call, handles) => {
-          for (const jid of this.#contacts(handles)) {
+          const contacts = othersOf(this.#account, handles);
+          demandRoster(this.#account);
+          for (const jid of contacts) {
             if (roster.isSubscriber(jid)) continue;
-            const hadAsked = this.#requests.delete(jid);
-            if (hadAsked || presence.canPreApprove) presence.approve(jid);
+            // Whoever has asked stays in the list as asking until the server shows them as one who may see us.
+            if (this.#requests.has(jid) || presence.canPreApprove) presence.approve(jid);
             else this.#granted.add(jid);
-            if (hadAsked) this.#changed([jid]);
           }
         },
         RemoveContacts: async (_call, handles) => {
-          for (const jid of this.#contacts(handles)) {
+          const contacts = contactsOf(this.#account, handles);
+          demandRoster(this.#account);
+          for (const jid of contacts) {
             this.#forget(jid);
             if (roster.items.has(jid)) await roster.remove(jid);
           }
         },
         Unsubscribe: (_call, handles) => {
-          for (const jid of this.#contacts(handles)) {
-            this.#refused.delete(jid);
+          const contacts = contactsOf(this.#account, handles);
+          demandRoster(this.#account);
+          for (const jid of contacts) {
             if (roster.isSubscribedTo(jid) || roster.items.get(jid)?.ask === true) presence.unsubscribe(jid);
+            if (this.#refused.delete(jid)) this.#changed([jid]);
           }
         },
         Unpublish: (_call, handles) => {
-          for (const jid of this.#contacts(handles)) {
+          const contacts = contactsOf(this.#account, handles);
+          demandRoster(this.#account);
+          for (const jid of contacts) {
             this.#granted.delete(jid);
             const hadAsked = this.#requests.delete(jid);
-            this.#left.delete(jid);
+            const hadLeft = this.#left.delete(jid);
             if (hadAsked || roster.isSubscriber(jid) || roster.items.get(jid)?.approved === true) presence.cancel(jid);
-            if (hadAsked) this.#changed([jid]);
+            if (hadAsked || hadLeft) this.#changed([jid]);
           }
         },
         Download: () => {

@@ -1,0 +1,90 @@
+/** Where features are seen at work: hush as a process on a bus of its own, a Prosody beside it, and a client that calls and listens. */
+import { hushBusName, hushService } from '../harness/hush.ts';
+import { EventQueue } from '../harness/events.ts';
+import { startProsody } from '../harness/prosody.ts';
+import type { Prosody, ProsodyOptions } from '../harness/prosody.ts';
+import { startSession } from '../harness/session.ts';
+import type { Session } from '../harness/session.ts';
+import { SlixmppPeer } from '../harness/slixmpp-peer.ts';
+import { TelepathyClient } from '../harness/telepathy-client.ts';
+import type { TelepathyConnection } from '../harness/telepathy-client.ts';
+
+export type AccountParameters = Parameters<TelepathyClient['requestConnection']>[0];
+
+/** Every user's password. */
+export const password = 'secret';
+
+export class Setting {
+  readonly prosody: Prosody;
+  readonly session: Session;
+  /** What slixmpp peers report. */
+  readonly peerEvents = new EventQueue();
+  readonly #peers: SlixmppPeer[] = [];
+
+  private constructor(prosody: Prosody, session: Session) {
+    this.prosody = prosody;
+    this.session = session;
+  }
+
+  /** `users`: names of those who have an account. The caller stops it. */
+  static async start(users: readonly string[], options: ProsodyOptions = {}): Promise<Setting> {
+    const prosody = await startProsody({ ...options, users: Object.fromEntries(users.map((user) => [user, password])) });
+    try {
+      return new Setting(prosody, await startSession([hushService({ caFile: prosody.caFile, persist: true })]));
+    } catch (error) {
+      await prosody.stop();
+      throw error;
+    }
+  }
+
+  jid(user: string): string {
+    return this.prosody.jid(user);
+  }
+
+  /** A connection of a user that is not connected yet; its events are a queue of their own. */
+  request(user: string, more: AccountParameters = {}): Promise<TelepathyConnection> {
+    const parameters = { account: this.jid(user), password, server: '127.0.0.1', port: this.prosody.port, ...more };
+    return new TelepathyClient(this.session.bus).requestConnection(parameters);
+  }
+
+  /** A connection of a user that is online and has the contact list. */
+  async connect(user: string, more: AccountParameters = {}): Promise<TelepathyConnection> {
+    const connection = await this.request(user, more);
+    await connection.connect();
+    await connection.contactList();
+    return connection;
+  }
+
+  /** A slixmpp client that is logged in and has sent no presence yet. */
+  async peer(user: string): Promise<SlixmppPeer> {
+    const peer = await SlixmppPeer.connect(this.prosody, this.peerEvents, user, password);
+    this.#peers.push(peer);
+    return peer;
+  }
+
+  /** The process that runs hush; 0 when it is gone. */
+  pid(): Promise<number> {
+    return this.session.pidOf(hushBusName);
+  }
+
+  /** Lines that hush has written beyond ordinary ones: errors, and whatever is no line of the log. */
+  async complaints(): Promise<string[]> {
+    return (await this.session.log('hush')).split('\n').filter((line) => line !== '' && !/^\{"level":[1-4]0,/.test(line));
+  }
+
+  async stop(): Promise<void> {
+    for (const peer of this.#peers) await peer.stop();
+    await this.session.stop();
+    await this.prosody.stop();
+  }
+}
+
+/** The D-Bus error name a call fails with, without what all Telepathy names begin with; 'no error' when it does not. */
+export async function failure(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+    return 'no error';
+  } catch (error) {
+    return (error as Error).name.replace('org.freedesktop.Telepathy.Error.', '').replace('org.freedesktop.DBus.Error.', 'DBus.');
+  }
+}
