@@ -18,8 +18,7 @@ import { Router } from './router.ts';
 import type { MechanismMemory } from './sasl.ts';
 import type { Session } from './session.ts';
 import { secureContext } from './socket.ts';
-import { configuredTarget, parseServer, resolveSrv, resolveTargets } from './srv.ts';
-import type { Target } from './srv.ts';
+import { findTargets, resolveSrv } from './srv.ts';
 import type { StreamEnd, XmlStream } from './stream.ts';
 import { SM, StreamManagement } from './xep0198-stream-management.ts';
 
@@ -66,6 +65,7 @@ export class XmppClient implements Session {
   #jid: FullJid | undefined;
   #keepalive: Keepalive | undefined;
   #holds = 0;
+  #closing: Promise<void> | undefined;
 
   constructor(options: ClientOptions, surroundings: Surroundings = {}) {
     this.account = options.account;
@@ -141,8 +141,12 @@ export class XmppClient implements Session {
     if (this.#holds === 0) this.#stream?.resume();
   }
 
-  /** Ends the stream at once; resolves when the server has closed its side, or after 5 s. During a login it ends that. */
-  async close(): Promise<void> {
+  /** Ends the stream at once; resolves when the server has closed its side, or after 5 s. During a login it ends that. May be called again. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
     if (this.#state === 'online' && this.#stream !== undefined) {
       this.#management.acknowledge();
       if (this.#management.isOn) this.#management.ask();
@@ -165,7 +169,7 @@ export class XmppClient implements Session {
     this.#context ??= secureContext({ authorities: this.#surroundings.authorities, clientCertificate });
     return {
       account,
-      findTargets: (signal) => this.#targets(signal),
+      findTargets: (signal) => findTargets(this.domain, this.#options, { resolveSrv: this.#surroundings.resolveSrv ?? resolveSrv, signal, log }),
       requireEncryption: requireEncryption || this.isEncrypted,
       referenceIdentities,
       context: this.#context,
@@ -177,19 +181,6 @@ export class XmppClient implements Session {
       limitMs: this.#surroundings.loginMs ?? 30_000,
       log,
     };
-  }
-
-  async #targets(signal: AbortSignal): Promise<readonly Target[]> {
-    const { server, port, directTls, fallbackServers = [], log } = this.#options;
-    const configured = configuredTarget(this.domain, { server, port, directTls });
-    const fallback = fallbackServers.map((text) => parseServer(text, directTls));
-    if (configured !== undefined) return [configured, ...fallback];
-    try {
-      return [...(await resolveTargets(this.domain, { resolveSrv: this.#surroundings.resolveSrv ?? resolveSrv, signal, log })), ...fallback];
-    } catch (error) {
-      if (fallback.length === 0 || signal.aborted) throw error;
-      return fallback;
-    }
   }
 
   async #bind(login: Login): Promise<void> {

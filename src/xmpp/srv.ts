@@ -43,11 +43,39 @@ export async function resolveSrv(name: string, signal: AbortSignal): Promise<rea
   }
 }
 
+/** How a look-up is made. */
+export interface Lookup {
+  readonly resolveSrv: ResolveSrv;
+  readonly signal: AbortSignal;
+  readonly log: Log;
+}
+
+/** What an account says of its server. `fallbackServers` as in `parseServer`. */
+export interface ServerParameters {
+  readonly server?: string;
+  readonly port?: number;
+  readonly directTls: boolean;
+  readonly fallbackServers?: readonly string[];
+}
+
+/** The places to try for an account: those it names or else those of SRV, and its fallbacks. Throws HushError('network-error') where there is none. */
+export async function findTargets(domain: string, parameters: ServerParameters, lookup: Lookup): Promise<Target[]> {
+  const configured = configuredTarget(domain, parameters);
+  const fallback = (parameters.fallbackServers ?? []).map((text) => parseServer(text, parameters.directTls));
+  if (configured !== undefined) return [configured, ...fallback];
+  try {
+    return [...(await resolveTargets(domain, lookup)), ...fallback];
+  } catch (error) {
+    if (fallback.length === 0 || lookup.signal.aborted) throw error;
+    return fallback;
+  }
+}
+
 /**
  * The places where `domain` offers its service, in the order in which to try them; without any SRV record the domain itself, port 5222.
  * Throws HushError('network-error') where the domain says that it has no such service.
  */
-export async function resolveTargets(domain: string, options: { resolveSrv: ResolveSrv; signal: AbortSignal; log: Log }): Promise<Target[]> {
+export async function resolveTargets(domain: string, options: Lookup): Promise<Target[]> {
   const name = toDnsName(domain);
   if (name === undefined || isIP(name) !== 0) return [{ host: hostOf(domain), port: defaultPorts.starttls, directTls: false }];
 
@@ -106,7 +134,7 @@ function ordered(candidates: readonly Candidate[]): Target[] {
 }
 
 /** The place an account's own parameters name; undefined when they name none. A port alone means the domain itself. */
-export function configuredTarget(domain: string, options: { server?: string | undefined; port?: number | undefined; directTls: boolean }): Target | undefined {
+export function configuredTarget(domain: string, options: ServerParameters): Target | undefined {
   const { server, port, directTls } = options;
   if (server === undefined && port === undefined && !directTls) return undefined;
   return { host: hostOf(server ?? domain), port: port ?? (directTls ? defaultPorts.directTls : defaultPorts.starttls), directTls };

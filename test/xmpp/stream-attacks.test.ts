@@ -227,6 +227,16 @@ describe('limits hold before the login (B15)', () => {
     expect(resources()).toBeLessThanOrEqual(before + 2);
   });
 
+  test('elements nobody asked for are not collected while a person is asked', async () => {
+    const server = await rig.serve({ directTls: true });
+    const client = rig.client(server, { directTls: true, credentials: () => new Promise(() => undefined) });
+    const outcome = connecting(client);
+    const session = await server.accept();
+    await session.openStream();
+    session.send(saslOnly + '<message/>'.repeat(50));
+    expect((await outcome)?.condition).toBe('service-confused');
+  });
+
   test.each<[string, (session: ScriptedSession) => Promise<void> | void]>([
     ['a DTD', (session) => session.send('<!DOCTYPE x [<!ENTITY a "b">]>')],
     ['depth', (session) => session.send('<a>'.repeat(100))],

@@ -116,6 +116,17 @@ describe('a connection that is cut', () => {
     expect(seen).toEqual(['in1', 'in2', 'in3', 'in4']);
   });
 
+  test('believes nothing that comes before the server has resumed', async () => {
+    const { server, proxy, client } = await online();
+    const seen: string[] = [];
+    client.router.add({ name: 'test', stanza: 'message', from: ['other'], handle: ({ attrs }) => void seen.push(attrs.id ?? '') });
+    server.misbehave = { resumed: (honest) => `<message from='bob@example.test/x' id='early'/>${honest}<message from='bob@example.test/x' id='late'/>` };
+    proxy.cut();
+    await (await server.accept()).login();
+    await waitFor(() => seen.includes('late'));
+    expect(seen).toEqual(['late']);
+  });
+
   test('keeps requests waiting for their answers', async () => {
     const { server, proxy, client, session } = await online();
     session.answersByItself = false;
@@ -164,8 +175,10 @@ describe('a connection that is cut', () => {
     users.alice = 'changed';
     const closed = next(client, 'closed');
     proxy.cut();
-    await Promise.all([server.accept().then((back) => back.login()), closed]);
+    const back = await server.accept();
+    await Promise.all([back.login(), closed]);
     expect(told.at(-1)).toBe('closed connection-lost');
+    expect(back.tlsText.split('<auth')).toHaveLength(2);
   });
 
   test.each<[string, (server: ScriptedServer) => Promise<void>]>([
