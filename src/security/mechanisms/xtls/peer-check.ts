@@ -1,9 +1,9 @@
 /** The one judgement over a peer's certificate, made inside the TLS handler before the event loop turns. XTLS profile §2. */
-import type { KeyObject } from 'node:crypto';
 import { HushError } from '../../../errors.ts';
 import type { Condition } from '../../../errors.ts';
 import { bareOf, isFull, tryJid } from '../../../xmpp/jid.ts';
 import type { BareJid } from '../../../xmpp/jid.ts';
+import { isStrong } from '../../key-strength.ts';
 import type { KeyVerdict, PresentedKey } from '../../mechanism.ts';
 import { sameBytes } from './bytes.ts';
 import { readCertificate } from './certificate.ts';
@@ -71,18 +71,4 @@ function fail(condition: Condition, message: string): never {
 function names(address: string, peer: BareJid): boolean {
   const jid = tryJid(address);
   return jid !== undefined && !isFull(jid) && bareOf(jid) === peer;
-}
-
-function isStrong(key: KeyObject): boolean {
-  const { namedCurve, modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
-  switch (key.asymmetricKeyType) {
-    case 'ec':
-      return namedCurve === 'prime256v1' || namedCurve === 'secp384r1';
-    case 'ed25519':
-      return true;
-    case 'rsa':
-      return modulusLength >= 2048 && modulusLength <= 4096;
-    default:
-      return false;
-  }
 }
