@@ -25,12 +25,11 @@ export function readDer(bytes: Uint8Array): DerValue[] {
   return values;
 }
 
-/** Definite, in as few octets as possible, below 2^32. */
+/** Definite, in as few octets as possible. */
 function readLength(octet: () => number): number {
   const first = octet();
   if (first < 0x80) return first;
   const octets = first & 0x7f;
-  if (octets === 0 || octets > 4) fail();
   let length = 0;
   for (let i = 0; i < octets; i += 1) length = length * 256 + octet();
   if (length < 0x80 || length < 256 ** (octets - 1)) fail();

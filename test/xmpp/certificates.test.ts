@@ -109,6 +109,11 @@ describe('a certificate names the server', () => {
     expect((await judged(leaf, { authorities: { ca } })).error?.condition ?? 'accepted').toBe(condition);
   });
 
+  test('but not by a DNS name in Latin-1', async () => {
+    const { leaf, ca } = await withRawName(Buffer.concat([Buffer.from([0x82, 14]), Buffer.from('b\u00fccher.example', 'latin1')]));
+    expect((await judged(leaf, { references: ['b\u00fccher.example'], authorities: { ca } })).error?.condition).toBe('certificate-hostname-mismatch');
+  });
+
   test('by an XMPP address in U-labels', async () => {
     const address = Buffer.from('b\u00fccher.example');
     const oid = Buffer.from('06082b06010505070805', 'hex');

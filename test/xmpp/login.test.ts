@@ -128,6 +128,11 @@ describe('a login', () => {
     expect((await logIn(rig.client(server), server)).failure?.condition).toBe('service-confused');
   });
 
+  test('an answer to another request is none', async () => {
+    const server = await rig.serve({ misbehave: { bound: (honest) => honest.replace(/id='[^']*'/, "id='other'") } });
+    expect((await logIn(rig.client(server), server)).failure?.condition).toBe('service-confused');
+  });
+
   test('a server that still wants a session gets one', async () => {
     const server = await rig.serve({ streamManagement: false, misbehave: { 'features-after-auth': (honest) => honest.replace('</stream:features>', "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></stream:features>") } });
     const client = rig.client(server);

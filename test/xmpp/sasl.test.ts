@@ -58,6 +58,11 @@ test('without a certificate EXTERNAL is not used', async () => {
   expect(said[0]).toContain('PLAIN');
 });
 
+test('success with data that the mechanism has no place for is none', async () => {
+  const withData = xml('success', { xmlns: ns }, 'AAAA');
+  await expect(run(['PLAIN'], [withData], false)).rejects.toMatchObject({ condition: 'authentication-failed' });
+});
+
 test('a server that never accepts is given up', async () => {
   await expect(run(['PLAIN'], Array.from({ length: 50 }, () => failure), false)).rejects.toMatchObject({ condition: 'authentication-failed' });
 });

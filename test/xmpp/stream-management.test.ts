@@ -120,7 +120,7 @@ describe('a connection that is cut', () => {
     const { server, proxy, client } = await online();
     const seen: string[] = [];
     client.router.add({ name: 'test', stanza: 'message', from: ['other'], handle: ({ attrs }) => void seen.push(attrs.id ?? '') });
-    server.misbehave = { resumed: (honest) => `<message from='bob@example.test/x' id='early'/>${honest}<message from='bob@example.test/x' id='late'/>` };
+    server.misbehave = { resumed: (honest) => ` <message from='bob@example.test/x' id='early'/>${honest}<message from='bob@example.test/x' id='late'/>` };
     proxy.cut();
     await (await server.accept()).login();
     await waitFor(() => seen.includes('late'));
