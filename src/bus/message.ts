@@ -131,7 +131,6 @@ export class Incoming {
     reader.align(8);
     const code = reader.u8();
     const signature = reader.signature();
-    if (code === 0) throw malformed('a header field is invalid');
     // Number of descriptors (9), or a field of a later version of the protocol: for others.
     if (code > 8) { skipValue(reader, signature); return; }
     if (signature !== fieldTypes.charAt(code)) throw malformed('a header field has the wrong type');
@@ -174,7 +173,7 @@ export class Incoming {
   }
 }
 
-/** The type of each header field, at its code. */
+/** The type of each header field, at its code. 0 is invalid. */
 const fieldTypes = ' osssussg';
 
 function named(reader: Reader, isValid: (name: string) => boolean): string {

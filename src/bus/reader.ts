@@ -4,8 +4,6 @@ import { HushError } from '../errors.ts';
 import { isObjectPath } from './names.ts';
 import type { ObjectPath } from './types.ts';
 
-/** Bytes of one array. */
-const maxArray = 64 * 1024 * 1024;
 /** Elements of all arrays of one message, bytes aside: a million empty ones are cheap to send and dear to keep. */
 const maxElements = 256 * 1024;
 /** Up to here a loop in JavaScript is faster than a call into native code. */
@@ -37,7 +35,7 @@ export class Reader {
   /** Skips padding, which is zero. `alignment` is a power of two. */
   align(alignment: number): void {
     const target = (this.pos + alignment - 1) & -alignment;
-    if (target > this.#bytes.length) throw malformed('a value is cut off');
+    // Behind the end of the message there are no zeros either.
     while (this.pos < target) if (this.#bytes[this.pos++] !== 0) throw malformed('padding is not zero');
   }
 
@@ -130,10 +128,9 @@ export class Reader {
     return copy;
   }
 
-  /** Reads an array's length and skips to its first element; returns the position behind its last. */
+  /** Reads an array's length and skips to its first element; returns the position behind its last. No message is kept that could hold more than the 64 MiB an array may have. */
   arrayEnd(alignment: number): number {
     const length = this.u32();
-    if (length > maxArray) throw malformed('an array is too long');
     this.align(alignment);
     const end = this.pos + length;
     if (end > this.#bytes.length) throw malformed('an array is cut off');

@@ -99,6 +99,19 @@ describe('signatures', () => {
   });
 });
 
+test('a signature whose values would be nested more than 64 deep is none', () => {
+  const nested = (count: number): string => `${'a{s('.repeat(count)}u${')}'.repeat(count)}`;
+  expect(isSignature(nested(21))).toBe(true);
+  expect(isSignature(nested(22))).toBe(false);
+});
+
+test('signatures are kept compiled, but not without end', () => {
+  const known = compileSignature('(ssss)');
+  expect(compileSignature('(ssss)')).toBe(known);
+  for (let count = 0; count < 3000; count++) compileSignature(`(${count.toString(2).replaceAll('0', 'u').replaceAll('1', 'i')})`);
+  expect(compileSignature('(ssss)')).not.toBe(known);
+});
+
 describe('what does not fit is not sent', () => {
   test.each<[string, unknown]>([
     ['y', 256], ['y', -1], ['y', 1.5], ['y', '1'], ['n', 32768], ['n', -32769], ['q', 65536], ['q', -1], ['i', 2 ** 31], ['i', NaN], ['u', -1], ['u', 2 ** 32], ['u', 1n], ['u', null], ['u', undefined],

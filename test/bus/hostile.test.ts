@@ -23,11 +23,10 @@ let directory: string;
 let fake: FakeBus;
 let bus: Bus<ExampleMap>;
 let logged: string;
-let serial: number;
+let serial = 100;
 
 beforeEach(async () => {
   logged = '';
-  serial = 100;
   directory = await mkdtemp(join(tmpdir(), 'hush-hostile-'));
   fake = await startFakeBus({ listen: { path: join(directory, 'bus') } });
   bus = await openExample(`unix:path=${join(directory, 'bus')}`, pino({ level: 'debug' }, { write: (line: string) => (logged += line) }));
@@ -152,7 +151,7 @@ describe('a message with a header that cannot be used is dropped', () => {
   ];
 
   test.each(cases)('%s', async (_what, message) => {
-    fake.write(rawMessage({ serial: 7, ...message }));
+    fake.write(rawMessage(message));
     expect(await answers()).toEqual([]);
     expect(logged).toContain('a message was dropped');
   });
@@ -243,6 +242,28 @@ describe('replies', () => {
     expect(events).toEqual(['reply', 'signal']);
   });
 });
+
+test('calls are not even read while more replies wait than should, and are afterwards', async () => {
+  let nothings = 0;
+  const object = bus.objects.export(objectPath('/b'));
+  object.implement('org.example.Hush', { ...quiet, methods: { ...quiet.methods, Nothing: () => { nothings++; } } });
+  fake.socket.pause();
+  for (let count = 0; count < 20; count++) object.emit(HUSH, 'Announced', 'x'.repeat(1024 * 1024), count);
+  await turns();
+  const drained = bus.drained();
+  fake.write(rawMessage(methodCall('Nothing', {}, [[1, o('/b')]])));
+  await turns();
+  expect(nothings).toBe(0);
+  fake.socket.resume();
+  await drained;
+  while (nothings === 0) await turns();
+  expect(nothings).toBe(1);
+});
+
+/** Enough turns of the event loop for what has been written to be read, if it is read at all. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
 
 describe('the connection ends cleanly', () => {
   test.each<[string, Buffer]>([
