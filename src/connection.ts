@@ -9,6 +9,7 @@ import { bareJid } from './features/trust/memories.ts';
 import type { Memory } from './features/trust/memories.ts';
 import type { Log } from './log.ts';
 import { managerName, protocolName, version } from './names.ts';
+import { AccountAuthority } from './security/authority.ts';
 import { Conversations } from './security/conversations.ts';
 import { Gate } from './security/gate.ts';
 import { GivenIdentity } from './security/identities.ts';
@@ -118,16 +119,36 @@ export function newConnection(bus: Bus, log: Log, options: AccountOptions): Base
   const trust = new Trust({
     keeper: options.memory.store,
     policy: options.policy,
-    mechanisms: [],
+    mechanisms: mechanisms.secured.map(({ name }) => name),
     isVouchedFor: (jid, certificate) => anchors.vouches(jid, certificate),
     log: accountLog,
   });
   connection.events.on('ended', () => trust.end());
+  // Made or read while nobody waits for it: the first conversation needs it at once.
+  connection.events.on('connected', () => {
+    if (trust.accountPolicy !== 'off') connection.tasks.run('identity', async () => {
+      await identities.get();
+    });
+  });
   const identities: Identities =
     options.identityFile === undefined ? options.memory.identities : new GivenIdentity({ path: options.identityFile, account, bareJid, log: accountLog });
+  const caps = new Caps(client, disco, presence, capsNode);
+  const authority = new AccountAuthority({
+    trust,
+    identities,
+    demands: (peer) => conversations.demandsOf(peer),
+    accepts: (peer, isSubscribed) => conversations.accepts(bareOf(peer), isSubscribed),
+    foreignKey: (peer, spki) => connection.tasks.run('changed key', () => trust.changed(peer, spki, 'xtls')),
+  });
+  const capabilities = {
+    known: (peer: FullJid) => caps.of(peer)?.features,
+    ask: async (peer: FullJid) => (await caps.discover(peer))?.features,
+  };
+  const secured = mechanisms.secured.map(({ create }) => create({ stream: client, capabilities, authority, log: accountLog }));
+  announceWhileWanted(secured.flatMap(({ features: names }) => names), disco, trust);
   const conversations: Conversations = new Conversations({
     trust,
-    mechanisms: [],
+    mechanisms: secured,
     bareOf,
     resources: (peer) => resourcesOf(presence, peer),
     gate: () => gate,
@@ -153,7 +174,7 @@ export function newConnection(bus: Bus, log: Log, options: AccountOptions): Base
     roster,
     presence,
     disco,
-    caps: new Caps(client, disco, presence, capsNode),
+    caps,
     pep: new Pep(client, disco, roster),
     vcards: new VCards(client),
     handleOf: (jid) => connection.handles.ensure(bareOf(jid)),
@@ -164,6 +185,17 @@ export function newConnection(bus: Bus, log: Log, options: AccountOptions): Base
     connection.tasks.run('stream closed', () => connection.end(error ?? new HushError('connection-lost', 'the server has closed the stream')));
   });
   return connection;
+}
+
+/** Says that conversations can be secured, as long as the user has not switched that off for everybody. */
+function announceWhileWanted(names: readonly string[], disco: Disco, trust: Trust): void {
+  let withdraw: (() => void)[] = [];
+  const update = (): void => {
+    for (const one of withdraw) one();
+    withdraw = trust.accountPolicy === 'off' ? [] : names.map((name) => disco.feature(name));
+  };
+  trust.events.on('accountPolicyChanged', update);
+  update();
 }
 
 /** The resources of a contact that are there, best first. One with negative priority takes part in no conversation. */

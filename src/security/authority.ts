@@ -12,6 +12,8 @@ export interface AccountAuthorityOptions {
   /** What local requests to this contact demand now. */
   readonly demands: (peer: BareJid) => Claims;
   readonly accepts: (peer: FullJid, subscribed: boolean) => boolean;
+  /** A peer came with a key that is not the contact's: to be remembered as such. */
+  readonly foreignKey: (peer: BareJid, spki: Uint8Array) => void;
 }
 
 export class AccountAuthority implements Authority {
@@ -26,7 +28,9 @@ export class AccountAuthority implements Authority {
   }
 
   judgeKey(peer: BareJid, key: PresentedKey): KeyVerdict {
-    return this.#options.trust.judgeKey(peer, key);
+    const verdict = this.#options.trust.judgeKey(peer, key);
+    if (!verdict.accepted && verdict.error.condition === 'certificate-fingerprint-mismatch') this.#options.foreignKey(peer, key.spki);
+    return verdict;
   }
 
   hasPin(peer: BareJid): boolean {

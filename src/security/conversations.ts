@@ -33,7 +33,6 @@ export const limits = {
 
 export interface Surroundings {
   readonly trust: Trust;
-  /** Best first. */
   readonly mechanisms: readonly Mechanism[];
   bareOf(jid: Jid): BareJid;
   /** Every resource of a contact that is there, the one to prefer first. */
@@ -170,7 +169,7 @@ export class Conversations implements ConversationOwner {
   /** Names of the mechanisms that could be started with a contact now, best first. */
   available(peer: BareJid): string[] {
     const resources = this.#around.resources(peer);
-    return this.#around.mechanisms.filter((mechanism) => resources.some((resource) => mechanism.available(resource) === true)).map(({ name }) => name);
+    return this.#wanted([]).filter((mechanism) => resources.some((resource) => mechanism.available(resource) === true)).map(({ name }) => name);
   }
 
   /** What local requests to this contact demand now, all together. For Authority. */
@@ -345,8 +344,9 @@ export class Conversations implements ConversationOwner {
   }
 
   #wanted(names: readonly string[]): readonly Mechanism[] {
-    const { mechanisms } = this.#around;
-    return names.length === 0 ? mechanisms : mechanisms.filter(({ name }) => names.includes(name));
+    const { mechanismOrder } = this.#around.trust;
+    const ordered = this.#around.mechanisms.toSorted((a, b) => mechanismOrder.indexOf(a.name) - mechanismOrder.indexOf(b.name));
+    return names.length === 0 ? ordered : ordered.filter(({ name }) => names.includes(name));
   }
 
   /** As `#known`, else what is worth asking. Throws HushError where nothing can be tried. */
@@ -367,7 +367,8 @@ export class Conversations implements ConversationOwner {
 
   #start(conversation: Conversation, { mechanism, resource }: { mechanism: Mechanism; resource: FullJid }, demands: Claims): void {
     const session = mechanism.start(resource, { demands });
-    if (this.#around.trust.wasSecured(conversation.peer)) conversation.startWaiting();
+    // What is sent from now on waits, unless it has to be asked first whether this contact can do it at all.
+    if (this.#around.trust.wasSecured(conversation.peer) || mechanism.available(resource) === true) conversation.startWaiting();
     conversation.attach(session);
   }
 

@@ -211,11 +211,17 @@ function asUnusable(error: unknown, path: string): HushError {
 }
 
 function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
+  return errnoOf(error) === code;
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';
+  const code = errnoOf(error);
+  return code === undefined ? '' : ` (${code})`;
+}
+
+/** ENOENT … of an error from the system. */
+function errnoOf(error: unknown): string | undefined {
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 function ignore(code: string): (error: unknown) => void {

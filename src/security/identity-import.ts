@@ -58,7 +58,7 @@ function readKey(read: () => KeyObject): KeyObject {
   try {
     return read();
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
     if (/PASSPHRASE|BAD_DECRYPT|BAD_PASSWORD/.test(code)) throw new HushError('authentication-failed', 'the passphrase is missing or wrong', { cause: error });
     throw new HushError('invalid-argument', 'the private key cannot be read', { cause: error });
   }
