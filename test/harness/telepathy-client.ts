@@ -24,6 +24,8 @@ export const names = {
   messages: `${telepathy}.Channel.Interface.Messages`,
   chatState: `${telepathy}.Channel.Interface.ChatState`,
   securable: `${telepathy}.Channel.Interface.Securable`,
+  peerAuthentication: `${telepathy}.Channel.Interface.PeerAuthentication`,
+  security: `${telepathy}.Connection.Interface.Security`,
   destroyable: `${telepathy}.Channel.Interface.Destroyable`,
 } as const satisfies Record<string, InterfaceName>;
 
