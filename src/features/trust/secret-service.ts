@@ -1,6 +1,7 @@
 /** Secrets in the user's keyring, over its encrypted transport only. Secret Service API, draft 0.2 (org.freedesktop.secrets). */
 import { createCipheriv, createDecipheriv, createDiffieHellmanGroup, hkdfSync, randomBytes } from 'node:crypto';
-import type { Bus, BusError } from '../../bus/connection.ts';
+import type { DiffieHellmanGroup } from 'node:crypto';
+import type { Bus } from '../../bus/connection.ts';
 import { str, Variant } from '../../bus/types.ts';
 import type { VariantMap } from '../../bus/types.ts';
 import { HushError } from '../../errors.ts';
@@ -90,9 +91,17 @@ export class SecretItem implements Vault {
       return await work(new Service(this.#bus, AbortSignal.timeout(LIMIT)));
     } catch (error) {
       if (error instanceof HushError && error.condition === 'encryption-not-available') throw error;
-      throw unavailable(isLockedError(error) ? 'the keyring is locked' : 'the keyring does not answer as it should', error);
+      throw unavailable(explain(error), error);
     }
   }
+}
+
+/** Our half of the key exchange, made once: Node checks the group's prime each time it makes one (35 ms). Theirs is new in every session. */
+let keyExchange: ReturnType<typeof newKeyExchange> | undefined;
+
+function newKeyExchange(): { exchange: DiffieHellmanGroup; own: Buffer } {
+  const exchange = createDiffieHellmanGroup('modp2');
+  return { exchange, own: padded(exchange.generateKeys()) };
 }
 
 /** The calls of one operation, under one limit. */
@@ -140,8 +149,7 @@ class Service {
   }
 
   async inSession<T>(work: (session: { path: string; key: Buffer }) => Promise<T>): Promise<T> {
-    const exchange = createDiffieHellmanGroup('modp2');
-    const own = padded(exchange.generateKeys());
+    const { exchange, own } = (keyExchange ??= newKeyExchange());
     const [theirs, path] = (await this.call(ROOT, `${SECRET}.Service`, 'OpenSession', 'sv', algorithm, new Variant('ay', own))) as [Variant, string];
     if (!(theirs.value instanceof Uint8Array)) throw unavailable('the keyring does not encrypt what it sends');
     try {
@@ -169,8 +177,11 @@ function decrypt(key: Buffer, [, iv, value]: Secret): string {
   return Buffer.concat([decipher.update(value), decipher.final()]).toString('utf8');
 }
 
-function isLockedError(error: unknown): error is BusError {
-  return error instanceof Error && error.name === `${SECRET}.Error.IsLocked`;
+function explain(error: unknown): string {
+  if (error instanceof HushError && error.condition === 'cancelled') return 'the keyring does not answer in time';
+  const name = error instanceof Error ? error.name : '';
+  if (name === `${SECRET}.Error.IsLocked`) return 'the keyring is locked';
+  return /\.(NameHasNoOwner|ServiceUnknown)$/.test(name) ? 'the keyring is not running' : 'the keyring does not answer as it should';
 }
 
 function unavailable(message: string, cause?: unknown): HushError {
