@@ -8,6 +8,8 @@ import type { Session } from '../harness/session.ts';
 import { SlixmppPeer } from '../harness/slixmpp-peer.ts';
 import { TelepathyClient } from '../harness/telepathy-client.ts';
 import type { TelepathyConnection } from '../harness/telepathy-client.ts';
+import { startScriptedServer } from '../harness/xmpp-server.ts';
+import type { ScriptedServer, ScriptedServerOptions, ScriptedSession } from '../harness/xmpp-server.ts';
 
 export type AccountParameters = Parameters<TelepathyClient['requestConnection']>[0];
 
@@ -20,6 +22,7 @@ export class Setting {
   /** What slixmpp peers report. */
   readonly peerEvents = new EventQueue();
   readonly #peers: SlixmppPeer[] = [];
+  readonly #servers: ScriptedServer[] = [];
 
   private constructor(prosody: Prosody, session: Session) {
     this.prosody = prosody;
@@ -62,6 +65,24 @@ export class Setting {
     return peer;
   }
 
+  /** A connection to a server whose words the test writes (without TLS), not connected yet, and how to connect it. */
+  async scripted(options: ScriptedServerOptions = {}, more: AccountParameters = {}): Promise<{ connection: TelepathyConnection; server: ScriptedServer; connect: (answersByItself?: boolean) => Promise<ScriptedSession> }> {
+    const server = await startScriptedServer({ users: { alice: password }, ...options });
+    this.#servers.push(server);
+    // An account has one connection at a time in a process: the resource tells those of several tests apart.
+    const parameters = { account: `alice@${server.domain}`, resource: `r${this.#servers.length}`, password, server: '127.0.0.1', port: server.port, 'require-encryption': false, ...more };
+    const connection = await new TelepathyClient(this.session.bus).requestConnection(parameters);
+    const connect = async (answersByItself = true): Promise<ScriptedSession> => {
+      const online = connection.connect();
+      const session = await server.accept();
+      session.answersByItself = answersByItself;
+      const [refusal] = await Promise.all([session.login(), online]);
+      if (refusal !== undefined) throw refusal;
+      return session;
+    };
+    return { connection, server, connect };
+  }
+
   /** The process that runs hush; 0 when it is gone. */
   pid(): Promise<number> {
     return this.session.pidOf(hushBusName);
@@ -74,6 +95,7 @@ export class Setting {
 
   async stop(): Promise<void> {
     for (const peer of this.#peers) await peer.stop();
+    for (const server of this.#servers) await server.close();
     await this.session.stop();
     await this.prosody.stop();
   }
