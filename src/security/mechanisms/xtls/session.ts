@@ -242,13 +242,13 @@ export class XtlsSession implements Session, JingleListener {
   #carry(bytes: IbbStream): void {
     this.#bytes = bytes;
     this.#enter('open');
-    bytes.on('error', (error) => this.#transportEnded(asHushError(error), bytes));
-    bytes.once('close', () => this.#transportEnded(new HushError('terminated', 'the bytestream was closed'), bytes));
+    bytes.on('error', (error) => this.#transportBroke(asHushError(error)));
+    bytes.once('close', () => this.#transportEnded(new HushError('terminated', 'the bytestream was closed')));
     bytes.opened.then(
       () => {
         if (this.#state === 'transport') this.#secure(bytes);
       },
-      (error: unknown) => this.#transportEnded(asHushError(error), bytes),
+      (error: unknown) => this.#transportBroke(asHushError(error)),
     );
   }
 
@@ -265,7 +265,7 @@ export class XtlsSession implements Session, JingleListener {
         secured: (secured) => this.#open(secured),
         data: (plaintext) => this.#inner?.read(plaintext),
         // Node reports a close_notify and a cut alike: only the peer's end inside tells them apart.
-        ended: () => this.#transportEnded(new HushError('encryption-error', 'TLS ended without the end of the stream inside'), bytes),
+        ended: () => this.#transportEnded(new HushError('encryption-error', 'TLS ended without the end of the stream inside')),
         failed: (error) => this.fail(error, 'security-error'),
       },
     });
@@ -420,17 +420,21 @@ export class XtlsSession implements Session, JingleListener {
     if (closesTransport) this.#bytes?.end();
   }
 
-  /** The bytestream or TLS has come to its end, in whatever way. */
-  #transportEnded(error: HushError, bytes: IbbStream): void {
-    if (this.#bytes !== bytes || isOver(this.#state)) return;
-    // After both ends have closed, the end of TLS is expected, and who closed first still closes the bytestream, then Jingle.
-    if (this.#mutual === 'answered' || (this.#mutual === 'asked' && !bytes.closed)) return;
-    const isRefusedOpen = this.#state === 'transport' && error.condition !== 'invalid-data' && error.condition !== 'disconnected';
-    this.fail(error, isRefusedOpen ? 'failed-transport' : 'security-error');
+  /** The bytestream failed, or was refused. */
+  #transportBroke(error: HushError): void {
+    const isRefused = this.#state === 'transport' && error.condition !== 'invalid-data' && error.condition !== 'disconnected';
+    this.fail(error, isRefused ? 'failed-transport' : 'security-error');
+  }
+
+  /** TLS or the bytestream has come to an end of its own. */
+  #transportEnded(error: HushError): void {
+    // Whoever closed first inside closes the bytestream after TLS, and Jingle last: the other waits for that.
+    if (this.#mutual === 'answered' || (this.#mutual === 'asked' && this.#bytes?.closed === false)) return;
+    this.fail(error, 'security-error');
   }
 
   #timedOut(step: string): void {
-    if (this.#mutual === 'answered' && this.#bytes?.writableEnded === false) {
+    if (this.#mutual === 'answered' && this.#bytes?.writable === true) {
       // Whoever closed first leaves the transport to us.
       this.#bytes.end();
       this.#arm();

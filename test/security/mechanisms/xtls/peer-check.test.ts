@@ -185,7 +185,7 @@ describe('fingerprints', () => {
     expect(conditionOf(judge({ fingerprints: [right, Buffer.alloc(32)] }))).toBe('certificate-fingerprint-mismatch');
   });
 
-  test.each(['', 'AB', hex('md5'), `${hex('sha256')}0`, hex('sha256').replace('a', 'g'), `${hex('sha1')}:`, 'AA:BBCC'.repeat(8), 'A'.repeat(300)])('are not read from %j', (text) => {
+  test.each(['', 'AB', hex('md5'), `${hex('sha256')}0`, `g${hex('sha256').slice(1)}`, `${hex('sha1')}:`, 'AA:BBCC'.repeat(8), 'A'.repeat(300)])('are not read from %j', (text) => {
     expect(readFingerprint(text)).toBeUndefined();
   });
 });
