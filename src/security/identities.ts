@@ -49,7 +49,7 @@ export class KeptIdentities implements Identities {
     this.#options = options;
     this.events = new Events(options.log);
     options.keeper.onChange((before, after) => {
-      if (before?.identity?.fingerprint !== after.identity?.fingerprint) this.events.emit('changed');
+      if ((before?.identity?.fingerprint ?? '') !== (after.identity?.fingerprint ?? '')) this.events.emit('changed');
     });
   }
 

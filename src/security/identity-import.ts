@@ -46,20 +46,21 @@ interface Contents {
 }
 
 function readPem(text: string, passphrase: string): Contents {
-  const blocks = [...text.matchAll(/-----BEGIN ([A-Z0-9 ]{1,40})-----[^-]*-----END \1-----/g)].map(([pem, type = '']) => ({ pem, type }));
+  const blocks = [...text.matchAll(/-----BEGIN ([A-Z0-9 ]{1,40})-----(?:[^-]|-(?!----))*-----END \1-----/g)].map(([pem, type = '']) => ({ pem, type }));
   return {
-    keys: blocks.filter(({ type }) => type.endsWith('PRIVATE KEY')).map(({ pem }) => readKey(() => createPrivateKey({ key: pem, format: 'pem', ...(passphrase !== '' && { passphrase }) }))),
+    keys: blocks
+      .filter(({ type }) => type.endsWith('PRIVATE KEY'))
+      .map(({ pem }) => readKey(() => createPrivateKey({ key: pem, format: 'pem', ...(passphrase !== '' && { passphrase }) }), pem.includes('ENCRYPTED'))),
     certificates: blocks.filter(({ type }) => type === 'CERTIFICATE').map(({ pem }) => readCertificate(pem)),
   };
 }
 
-/** Errors of OpenSSL do not tell a wrong passphrase from other damage in a file that is encrypted. */
-function readKey(read: () => KeyObject): KeyObject {
+/** What goes wrong with an encrypted key is the passphrase as far as anybody can tell: a wrong one can look like damage. */
+function readKey(read: () => KeyObject, isEncrypted = false): KeyObject {
   try {
     return read();
   } catch (error) {
-    const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
-    if (/PASSPHRASE|BAD_DECRYPT|BAD_PASSWORD/.test(code)) throw new HushError('authentication-failed', 'the passphrase is missing or wrong', { cause: error });
+    if (isEncrypted) throw new HushError('authentication-failed', 'the passphrase is missing or wrong', { cause: error });
     throw new HushError('invalid-argument', 'the private key cannot be read', { cause: error });
   }
 }

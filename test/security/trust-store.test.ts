@@ -9,30 +9,13 @@ import { silentLog } from '../../src/log.ts';
 import { PrivateFolder } from '../../src/security/file-store.ts';
 import { Trust } from '../../src/security/trust.ts';
 import { TrustStore } from '../../src/security/trust-store.ts';
-import type { Vault } from '../../src/security/vault.ts';
 import type { BareJid } from '../../src/xmpp/jid.ts';
+import { ShelfVault } from './shelf-vault.ts';
 
 const account = 'alice@example.org';
 const bob = 'bob@example.org' as BareJid;
 const key = Uint8Array.of(0x30, 1);
 const xtls = { mechanism: 'xtls', bound: true };
-
-/** A vault that can be out of reach. */
-class ShelfVault implements Vault {
-  text: string | undefined;
-  isLocked = false;
-  isThere(): Promise<boolean> {
-    return Promise.resolve(true);
-  }
-  load(): Promise<string | undefined> {
-    return this.isLocked ? Promise.reject(new HushError('encryption-not-available', 'locked')) : Promise.resolve(this.text);
-  }
-  store(text: string): Promise<void> {
-    if (this.isLocked) return Promise.reject(new HushError('encryption-not-available', 'locked'));
-    this.text = text;
-    return Promise.resolve();
-  }
-}
 
 let home: string;
 let folder: string;
