@@ -279,6 +279,7 @@ describe('the handshake', () => {
       const server = createServer({ key: leaf.key, cert: leaf.cert, requestCert: true, rejectUnauthorized: false }, (socket) => {
         socket.on('error', () => undefined);
         resolve(socket.getPeerX509Certificate()?.subject);
+        socket.destroy();
       });
       servers.push(server);
       server.listen(0, '127.0.0.1', () => {
