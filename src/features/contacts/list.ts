@@ -71,7 +71,7 @@ class ContactListInterface {
     });
     presence.events.on('subscription', (contact, type, message) => this.#subscription(contact, type, message));
     this.#blocking.events.on('changed', () => this.#ignoreBlocked());
-    if (settings.downloadsRoster) connection.events.on('beforeConnected', () => this.#download());
+    if (settings.downloadsRoster) connection.events.on('connected', () => this.#download());
   }
 
   #download(): void {
