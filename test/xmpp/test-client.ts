@@ -54,7 +54,7 @@ export async function logIn(client: XmppClient, server: ScriptedServer): Promise
   const session = server.accept();
   const scripted = session.then((accepted) => accepted.login());
   const failure = await connecting(client);
-  if (failure === undefined) await scripted;
+  await scripted;
   return { failure, session: await session };
 }
 
