@@ -34,7 +34,6 @@ export function attachAddressing(account: Account): void {
 
 function implementation({ connection }: Account): Implementation<typeof ADDRESSING> {
   const answer = (addresses: readonly string[], interfaces: readonly string[], parse: (address: string) => BareJid): [Map<string, Handle>, ReturnType<typeof connection.contacts.attributes>] => {
-    connection.requireConnected();
     const handles = new Map<string, Handle>();
     for (const address of addresses) {
       const handle = handleOf(address, parse);
@@ -54,10 +53,14 @@ function implementation({ connection }: Account): Implementation<typeof ADDRESSI
   return {
     methods: {
       GetContactsByVCardField: (_call, field, addresses, interfaces) => {
+        connection.requireConnected();
         if (field.toLowerCase() !== vcardField) throw new HushError('not-implemented', 'contacts have no addresses in this vCard field');
         return answer(addresses, interfaces, contactOf);
       },
-      GetContactsByURI: (_call, uris, interfaces) => answer(uris, interfaces, contactOfUri),
+      GetContactsByURI: (_call, uris, interfaces) => {
+        connection.requireConnected();
+        return answer(uris, interfaces, contactOfUri);
+      },
     },
   };
 }
