@@ -200,6 +200,14 @@ describe('signals', () => {
     expect(heard).toContain('any');
   });
 
+  test('by a first argument that has to be quoted', async () => {
+    const heard: unknown[] = [];
+    client.subscribe({ interface: HUSH, arg0: `it's 'quoted', path='/x'\\` }, ({ body }) => heard.push(body[0]));
+    await call('Announce', { signature: 's', body: [`it's 'quoted', path='/x'`] });
+    await call('Announce', { signature: 's', body: [`it's 'quoted', path='/x'\\`] });
+    expect(heard).toEqual([`it's 'quoted', path='/x'\\`]);
+  });
+
   test('of a well-known name are those of its owner of the moment', async () => {
     const heard: unknown[] = [];
     client.subscribe({ sender: NAME, interface: HUSH }, ({ sender, body }) => heard.push([sender, body[0]]));

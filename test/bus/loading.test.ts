@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { build } from 'esbuild';
 import { Bus } from '../../src/bus/connection.ts';
 import { checkDbusNext } from '../../src/bus/dbus-next.ts';
@@ -74,6 +74,14 @@ test('bundled, and then nothing is left of dbus-next but what authenticates', as
   expect(await run(join(directory, 'program.cjs'))).toBe('true');
   const modules = Object.keys(metafile.inputs).flatMap((input) => /dbus-next\/lib\/(.*)$/.exec(input)?.[1] ?? []);
   expect(modules.toSorted()).toEqual(['constants.js', 'handshake.js', 'readline.js']);
+});
+
+test('not from a release of dbus-next that has moved what is used', async () => {
+  const real = createRequire(import.meta.url)('dbus-next/lib/constants.js') as object;
+  jest.unstable_mockModule('dbus-next/lib/constants.js', () => ({ default: { ...real, NameFlag: { DO_NOT_QUEUE: 8 } } }));
+  jest.resetModules();
+  const moved = await import('../../src/bus/dbus-next.ts');
+  expect(() => moved.checkDbusNext()).toThrow('dbus-next is not the release');
 });
 
 test('from exactly the release of dbus-next that it was written for', () => {
