@@ -170,9 +170,10 @@ export class XmlStream {
   /** Sends an element; returns the length of its text. After the end it goes nowhere, which `unsent` tells. */
   send(element: Element): number {
     const text = serialize(element);
+    this.write(text);
+    // Afterwards: what is written may first send off what waited before it.
     this.#unsent.push(element);
     this.#batch += 1;
-    this.write(text);
     return text.length;
   }
 
