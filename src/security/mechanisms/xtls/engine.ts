@@ -31,8 +31,6 @@ export interface Secured {
 }
 
 export interface EngineHandlers {
-  /** The first byte is about to leave or has come: from here no way leads back to plaintext. */
-  started(): void;
   /** The peer was accepted; now, and not before, may something be written inside. */
   secured(secured: Secured): void;
   data(bytes: Buffer): void;
@@ -62,7 +60,6 @@ export class TlsEngine {
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#conduit = new Conduit(options.transport, {
-      started: () => options.handlers.started(),
       ended: () => {
         if (this.#state === 'handshake') this.#fail(new HushError('encryption-error', 'the stream ended inside the handshake'));
       },
@@ -172,8 +169,6 @@ function tlsError(error: unknown): HushError {
 }
 
 interface ConduitWatch {
-  /** The first byte, in either direction. */
-  readonly started: () => void;
   readonly ended: () => void;
   /** Too many bytes came for nothing. */
   readonly exhausted: () => void;
@@ -187,7 +182,6 @@ class Conduit extends Duplex {
   /** Bytes that came since the last plaintext, or since this minute began. */
   #unproductive = 0;
   #since = performance.now();
-  #isStarted = false;
   #isShut = false;
 
   constructor(transport: Duplex, watch: ConduitWatch) {
@@ -227,13 +221,11 @@ class Conduit extends Duplex {
       done();
       return;
     }
-    this.#start();
     this.#transport.write(Buffer.concat(chunks.map(({ chunk }) => chunk)), done);
   }
 
   #receive(bytes: Buffer): void {
     if (this.#isShut) return;
-    this.#start();
     const now = performance.now();
     if (this.#isHandshakeDone && now - this.#since > MINUTE_MS) {
       this.#since = now;
@@ -244,11 +236,5 @@ class Conduit extends Duplex {
     this.#unproductive += bytes.length;
     if (spent > (this.#isHandshakeDone ? IDLE_BYTES : HANDSHAKE_BYTES)) this.#watch.exhausted();
     else if (!this.push(bytes)) this.#transport.pause();
-  }
-
-  #start(): void {
-    if (this.#isStarted) return;
-    this.#isStarted = true;
-    this.#watch.started();
   }
 }

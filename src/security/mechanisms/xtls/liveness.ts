@@ -15,7 +15,8 @@ const MAX_UNANSWERED = 2;
 const MAX_OUTSTANDING = 10_000;
 
 export interface LivenessHandlers {
-  send(element: Element): void;
+  /** Writes an element inside the session. */
+  write(element: Element): void;
   /** The peer has acknowledged this body. */
   delivered(id: string): void;
   /** Nobody answers. */
@@ -79,7 +80,7 @@ export class Liveness {
       return true;
     }
     const wanted = wantsReceipt(message);
-    if (wanted !== undefined) this.#handlers.send(xml('message', { type: message.attrs.type, id: randomUUID() }, receipt(wanted)));
+    if (wanted !== undefined) this.#handlers.write(xml('message', { type: message.attrs.type, id: randomUUID() }, receipt(wanted)));
     return false;
   }
 
@@ -101,7 +102,7 @@ export class Liveness {
   #ping(): void {
     if (this.#pingId !== undefined) return;
     this.#pingId = randomUUID();
-    this.#handlers.send(xml('iq', { type: 'get', id: this.#pingId }, xml('ping', { xmlns: PING })));
+    this.#handlers.write(xml('iq', { type: 'get', id: this.#pingId }, xml('ping', { xmlns: PING })));
     this.#answer = setTimeout(() => {
       this.#pingId = undefined;
       this.#unanswered += 1;

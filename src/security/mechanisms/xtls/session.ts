@@ -1,35 +1,26 @@
-/** One XTLS session: negotiated by Jingle, carried by an in-band bytestream, secured by TLS, bound, used, ended. XTLS profile §1–§4, §7, §8. */
+/** One XTLS session: agreed on, carried, bound, used, ended. XTLS profile §3, §4, §7, §8. */
 import { randomUUID } from 'node:crypto';
 import { HushError, InvariantError, asHushError } from '../../../errors.ts';
 import type { Log } from '../../../log.ts';
 import { child, ns } from '../../../xmpp/element.ts';
 import type { Element } from '../../../xmpp/element.ts';
-import { bareOf } from '../../../xmpp/jid.ts';
 import type { FullJid } from '../../../xmpp/jid.ts';
 import type { Session as XmppStream } from '../../../xmpp/session.ts';
-import type { IbbStream, InBandBytestreams } from '../../../xmpp/xep0047-ibb.ts';
-import { isTieBreak } from '../../../xmpp/xep0166-jingle.ts';
-import type { Jingle, JingleListener, JingleSession, Reason } from '../../../xmpp/xep0166-jingle.ts';
-import { newSid } from '../../../xmpp/xep0166-jingle.ts';
-import { createThrowAwayIdentity } from '../../identity.ts';
+import type { InBandBytestreams } from '../../../xmpp/xep0047-ibb.ts';
+import type { Jingle, JingleListener, Reason } from '../../../xmpp/xep0166-jingle.ts';
 import type { Identity } from '../../identity.ts';
 import type { Authority, EndReason, Session, SessionListener, SessionState, SharedSecret } from '../../mechanism.ts';
 import type { Claims, Facts, VerificationMethod } from '../../properties.ts';
-import { bindingHash } from './binding.ts';
-import { commit } from './commitment.ts';
-import type { Commitment } from './commitment.ts';
-import { answerTo, isRefused, negotiated, newContent, readAccept, writeContent } from './content.ts';
+import { Carriage } from './carriage.ts';
 import type { Content, Mode } from './content.ts';
-import { TlsEngine } from './engine.ts';
-import type { Secured, Shown } from './engine.ts';
+import type { Secured } from './engine.ts';
 import { detailsOf, factsOf, noFacts } from './facts.ts';
-import { readFingerprint, writeFingerprint } from './fingerprint.ts';
 import type { Guesses } from './guesses.ts';
 import { answerInside } from './inside.ts';
 import { InnerStream, MAX_STANZA } from './inner.ts';
 import { Liveness } from './liveness.ts';
-import { checkPeer } from './peer-check.ts';
-import type { PeerVerdict } from './peer-check.ts';
+import { Negotiation, hashOf } from './negotiation.ts';
+import type { Agreed } from './negotiation.ts';
 import { isOver, limits, shownState, transition } from './states.ts';
 import type { XtlsEvent, XtlsState } from './states.ts';
 import { Verification } from './verification.ts';
@@ -58,16 +49,7 @@ export interface XtlsSessionOptions {
   readonly owner: SessionOwner;
 }
 
-/** What both ends have put into the negotiation. */
-interface Terms {
-  readonly role: 'initiator' | 'responder';
-  readonly identity: Identity;
-  readonly commitment: Commitment | undefined;
-  readonly ours: Content;
-  theirs?: Content;
-}
-
-export class XtlsSession implements Session, JingleListener {
+export class XtlsSession implements Session {
   readonly mechanism = 'xtls';
   readonly id = randomUUID();
   readonly peer: FullJid;
@@ -75,22 +57,19 @@ export class XtlsSession implements Session, JingleListener {
   readonly #around: Surroundings;
   readonly #owner: SessionOwner;
   readonly #listeners = new Set<SessionListener>();
-  readonly #ended: Promise<void>;
+  readonly #negotiation: Negotiation;
   readonly #liveness: Liveness;
+  readonly #ended: Promise<void>;
   #resolveEnded: () => void = () => undefined;
   #state: XtlsState = 'idle';
   #timer: NodeJS.Timeout | undefined;
-  /** The offer that was received. */
-  #offer: Content | undefined;
-  #terms: Terms | undefined;
-  #jingle: JingleSession | undefined;
-  #bytes: IbbStream | undefined;
-  #engine: TlsEngine | undefined;
-  #secured: Secured | undefined;
+  #agreed: Agreed | undefined;
+  #carriage: Carriage | undefined;
   #inner: InnerStream | undefined;
   #verification: Verification | undefined;
   #facts: Facts = noFacts(false);
   #details: ReadonlyMap<string, string> = new Map();
+  #keys: Session['keys'];
   /** How the end is called that was asked for here. */
   #endsAs: 'local' | 'clean' | undefined;
   /** Both ends have written their `</stream:stream>`: whatever happens to the transport now takes nothing away. `answered` = the peer was first, and closes the transport. */
@@ -102,8 +81,13 @@ export class XtlsSession implements Session, JingleListener {
     this.#around = around;
     this.#owner = owner;
     this.#ended = new Promise((resolve) => (this.#resolveEnded = resolve));
+    this.#negotiation = new Negotiation({
+      peer,
+      ...around,
+      handlers: { agreed: (agreed) => this.#carry(agreed), failed: (error, reason) => this.fail(error, reason) },
+    });
     this.#liveness = new Liveness({
-      send: (element) => this.#inner?.send(element),
+      write: (element) => this.#inner?.send(element),
       delivered: (id) => this.#tell((listener) => listener.delivered?.(id)),
       dead: () => this.fail(new HushError('connection-lost', 'nobody answers inside the session'), 'timeout'),
     });
@@ -112,7 +96,7 @@ export class XtlsSession implements Session, JingleListener {
   get state(): SessionState {
     return shownState(this.#state);
   }
-  /** The state of the profile. */
+  /** The state in the profile's own words. */
   get step(): XtlsState {
     return this.#state;
   }
@@ -123,19 +107,18 @@ export class XtlsSession implements Session, JingleListener {
     return this.#details;
   }
   get keys(): Session['keys'] {
-    if (!this.#facts.secured || this.#terms === undefined || this.#secured === undefined || this.#facts.kind === 'xtls-anonymous') return undefined;
-    return { local: this.#terms.identity.spki, remote: this.#secured.verdict.certificate.spki };
+    return this.#keys;
   }
   get sharedSecret(): SharedSecret | undefined {
     return this.#state === 'secure' ? this.#verification : undefined;
   }
-  /** What was offered by us and is not answered: its sid and content. */
-  get pendingOffer(): { readonly sid: string; readonly content: Content } | undefined {
-    return this.#state === 'offered' && this.#jingle !== undefined && this.#terms !== undefined ? { sid: this.#jingle.sid, content: this.#terms.ours } : undefined;
+  /** What was offered by us and is not answered. */
+  get pendingOffer(): Negotiation['pending'] {
+    return this.#state === 'offered' ? this.#negotiation.pending : undefined;
   }
   /** Our offer lost against one that is still to come. */
   get isTieLost(): boolean {
-    return this.#state === 'offered' && this.#jingle?.state === 'ended';
+    return this.#state === 'offered' && this.#negotiation.isTieLost;
   }
 
   listen(listener: SessionListener): () => void {
@@ -145,7 +128,7 @@ export class XtlsSession implements Session, JingleListener {
     };
   }
 
-  // Negotiation
+  // The way to `secure`
 
   /** Begins to ask what the peer can do. */
   discover(): void {
@@ -154,154 +137,52 @@ export class XtlsSession implements Session, JingleListener {
 
   /** Initiator: offers. */
   offer(terms: { mode: Mode; isProfiled: boolean; identity: Identity }): void {
-    const { mode, isProfiled, identity } = terms;
-    const own = this.#ownSecurity(mode, isProfiled, mode === 'anonymous' ? createThrowAwayIdentity() : identity);
-    this.#terms = { role: 'initiator', ...own, ours: newContent(newSid(), own.security) };
-    this.#facts = noFacts(mode === 'anonymous');
-    this.#jingle = this.#around.jingle.initiate(this.peer, newSid(), [writeContent(this.#terms.ours)], this);
+    this.#negotiation.offer(terms);
     this.#enter('offer');
   }
 
-  /** Responder: the offer that is to be accepted. An offer of ours that has lost is dropped. Then `offered` is called. */
-  ring(offer: Content): void {
-    this.#jingle?.drop();
-    this.#offer = offer;
+  /** Responder: takes an offer in place of whatever we were about to do. Returns who is to hear of its Jingle session. */
+  ring(offer: Content): JingleListener {
+    this.#negotiation.take(offer);
     this.#enter('ring');
+    return this.#negotiation;
   }
 
-  offered(jingle: JingleSession): void {
-    if (this.#state !== 'ringing') {
-      jingle.terminate('cancel');
-      return;
-    }
-    this.#jingle = jingle;
-    this.#accept(jingle).catch((error: unknown) => this.fail(asHushError(error), 'security-error'));
-  }
-
-  async #accept(jingle: JingleSession): Promise<void> {
-    const offer = this.#offer;
-    if (offer === undefined) throw new InvariantError('an offer is read before it is taken');
-    const mode = offer.profile?.mode ?? '';
-    const identity = mode === 'anonymous' ? createThrowAwayIdentity() : await this.#around.authority.identity();
-    if (this.#state !== 'ringing' || jingle.state !== 'pending') return;
-    const own = this.#ownSecurity(mode, offer.profile !== undefined, identity);
-    this.#terms = { role: 'responder', ...own, ours: answerTo(offer, own.security), theirs: offer };
-    this.#facts = noFacts(mode === 'anonymous');
-    const { ibbSid, blockSize } = this.#terms.ours;
-    // Before the accept leaves: the peer may open at once.
-    const bytes = this.#around.ibb.listen({ peer: this.peer, sid: ibbSid, blockSize: Number(blockSize) });
-    jingle.accept([writeContent(this.#terms.ours)]);
+  #carry(agreed: Agreed): void {
+    const { ibb, authority } = this.#around;
+    this.#agreed = agreed;
+    this.#facts = noFacts(agreed.ours.profile?.mode === 'anonymous');
     this.#enter('accept');
-    this.#carry(bytes);
-  }
-
-  accepted(jingle: Element): void {
-    const terms = this.#terms;
-    if (terms === undefined) throw new InvariantError('what was accepted was offered');
-    const theirs = readAccept(jingle, terms.ours);
-    if (isRefused(theirs)) {
-      this.fail(new HushError('encryption-error', theirs.message), theirs.reason);
-      return;
-    }
-    terms.theirs = theirs;
-    this.#enter('accept');
-    this.#carry(this.#around.ibb.connect({ peer: this.peer, sid: terms.ours.ibbSid, blockSize: Number(theirs.blockSize) }));
-  }
-
-  terminated(reason: Reason | ''): void {
-    this.#jingle = undefined;
-    const messages: Partial<Record<Reason | '', HushError>> = {
-      decline: new HushError('rejected', 'the contact’s client declined'),
-      cancel: new HushError('cancelled', 'the contact’s client cancelled'),
-      timeout: new HushError('encryption-not-available', 'the contact’s client waited in vain'),
-    };
-    this.fail(messages[reason] ?? new HushError('encryption-error', `the contact’s client ended the session: ${reason === '' ? 'unknown reason' : reason}`));
-  }
-
-  refused(error: HushError): void {
-    // The peer's own offer is on its way and stands; the limit of this state goes on.
-    if (this.#state === 'offered' && isTieBreak(error)) return;
-    this.#jingle = undefined;
-    const condition = error.condition === 'service-busy' || error.condition === 'disconnected' ? error.condition : 'encryption-not-available';
-    this.fail(new HushError(condition, `the contact’s client refused: ${error.message}`, { cause: error }));
-  }
-
-  broken(error: HushError): void {
-    this.fail(error, 'security-error');
-  }
-
-  #ownSecurity(mode: Mode, isProfiled: boolean, identity: Identity): Pick<Terms, 'identity' | 'commitment'> & { security: Pick<Content, 'profile' | 'fingerprints'> } {
-    const commitment = isProfiled && mode === '' ? commit(identity.spki) : undefined;
-    const profile = isProfiled ? { mode, commitment: commitment?.text ?? '', flags: new Map<string, string>() } : undefined;
-    // With the profile no server ever sees which key is used.
-    return { identity, commitment, security: { profile, fingerprints: isProfiled ? [] : [writeFingerprint(identity.certificate)] } };
-  }
-
-  // Transport and TLS
-
-  #carry(bytes: IbbStream): void {
-    this.#bytes = bytes;
-    this.#enter('open');
-    bytes.on('error', (error) => this.#transportBroke(asHushError(error)));
-    bytes.once('close', () => this.#transportEnded(new HushError('terminated', 'the bytestream was closed')));
-    bytes.opened.then(
-      () => {
-        if (this.#state === 'transport') this.#secure(bytes);
-      },
-      (error: unknown) => this.#transportBroke(asHushError(error)),
-    );
-  }
-
-  #secure(bytes: IbbStream): void {
-    const { role, identity } = this.#demandTerms();
-    this.#enter('opened');
-    this.#engine = new TlsEngine({
-      transport: bytes,
-      role: role === 'initiator' ? 'client' : 'server',
-      identity,
-      judge: (shown) => this.#judge(shown),
+    this.#carriage = new Carriage({
+      agreed,
+      peer: this.peer,
+      ibb,
+      authority,
       handlers: {
-        started: () => undefined,
-        secured: (secured) => this.#open(secured),
+        opened: () => this.#enter('opened'),
+        secured: (secured) => this.#open(agreed, secured),
         data: (plaintext) => this.#inner?.read(plaintext),
-        // Node reports a close_notify and a cut alike: only the peer's end inside tells them apart.
-        ended: () => this.#transportEnded(new HushError('encryption-error', 'TLS ended without the end of the stream inside')),
-        failed: (error) => this.fail(error, 'security-error'),
+        ended: (error) => this.#transportEnded(error),
+        refused: (error) => this.fail(error, 'failed-transport'),
+        broke: (error) => this.fail(error, 'security-error'),
       },
     });
+    this.#enter('open');
   }
 
-  #judge(shown: Shown): PeerVerdict {
-    const { identity, ours, theirs } = this.#demandTerms();
-    const fingerprints = ours.profile === undefined ? (theirs?.fingerprints ?? []).map((text) => readFingerprint(text) ?? Buffer.alloc(0)) : [];
-    return checkPeer({
-      ...shown,
-      ownSpki: identity.spki,
-      peer: bareOf(this.peer),
-      isAnonymous: ours.profile?.mode === 'anonymous',
-      now: new Date(),
-      judgeKey: (key) => this.#around.authority.judgeKey(bareOf(this.peer), key),
-      fingerprints,
-    });
-  }
-
-  /** The handshake is done and the peer was judged: the stream inside may be opened. Runs inside the TLS handler. */
-  #open(secured: Secured): void {
-    const { role, commitment, ours, theirs } = this.#demandTerms();
-    if (this.#state !== 'tls' || theirs === undefined) return;
+  /** The peer was judged: the stream inside may be opened. Runs within the TLS handshake. */
+  #open(agreed: Agreed, secured: Secured): void {
     const { stream, guesses } = this.#around;
-    const own = stream.jid;
-    const [initiator, responder] = role === 'initiator' ? [own, this.peer] : [this.peer, own];
-    const [offer, accept] = role === 'initiator' ? [ours, theirs] : [theirs, ours];
-    const hash = ours.profile && bindingHash(negotiated({ initiator, responder, jingleSid: this.#jingle?.sid ?? '' }, offer, accept));
-    this.#secured = secured;
+    const { role, commitment, theirs } = agreed;
+    const [own, peer] = [stream.jid, this.peer];
+    const hash = hashOf(agreed, own, peer);
     this.#inner = new InnerStream({
       role,
       own,
-      peer: this.peer,
+      peer,
       binding: hash && { hash, salt: commitment?.salt, peerCommitment: theirs.profile?.commitment ?? '', peerSpki: secured.verdict.certificate.spki },
       handlers: {
-        write: (bytes) => this.#engine?.write(bytes),
+        write: (bytes) => this.#carriage?.write(bytes),
         bound: () => this.#bound(secured),
         element: (element) => this.#receive(element),
         closed: () => this.#peerClosed(),
@@ -315,7 +196,7 @@ export class XtlsSession implements Session, JingleListener {
     if (hash !== undefined) {
       this.#verification = new Verification({
         own,
-        peer: this.peer,
+        peer,
         channelBinding: secured.channelBinding,
         bindingHash: hash,
         guesses,
@@ -330,10 +211,12 @@ export class XtlsSession implements Session, JingleListener {
   }
 
   #bound(secured: Secured): void {
-    const { ours, theirs } = this.#demandTerms();
-    if (theirs === undefined) throw new InvariantError('nothing is bound that was not accepted');
+    if (this.#agreed === undefined) throw new InvariantError('nothing is bound that was not agreed on');
+    const { ours, theirs, identity } = this.#agreed;
     this.#facts = factsOf(ours, theirs, secured);
-    this.#details = detailsOf(secured, this.#facts.kind === 'xtls-anonymous');
+    const isAnonymous = this.#facts.kind === 'xtls-anonymous';
+    this.#details = detailsOf(secured, isAnonymous);
+    this.#keys = isAnonymous ? undefined : { local: identity.spki, remote: secured.verdict.certificate.spki };
     this.#liveness.start();
     this.#enter('bound');
   }
@@ -416,27 +299,20 @@ export class XtlsSession implements Session, JingleListener {
 
   /** close_notify; then, from whoever closed first, the bytestream, once every block is answered. Its close is followed by that of Jingle. */
   async #tearDown(closesTransport: boolean): Promise<void> {
-    await this.#engine?.end();
-    if (closesTransport) this.#bytes?.end();
+    await this.#carriage?.endTls();
+    if (closesTransport) this.#carriage?.endBytes();
   }
 
-  /** The bytestream failed, or was refused. */
-  #transportBroke(error: HushError): void {
-    const isRefused = this.#state === 'transport' && error.condition !== 'invalid-data' && error.condition !== 'disconnected';
-    this.fail(error, isRefused ? 'failed-transport' : 'security-error');
-  }
-
-  /** TLS or the bytestream has come to an end of its own. */
   #transportEnded(error: HushError): void {
     // Whoever closed first inside closes the bytestream after TLS, and Jingle last: the other waits for that.
-    if (this.#mutual === 'answered' || (this.#mutual === 'asked' && this.#bytes?.closed === false)) return;
+    if (this.#mutual === 'answered' || (this.#mutual === 'asked' && this.#carriage?.isClosed === false)) return;
     this.fail(error, 'security-error');
   }
 
   #timedOut(step: string): void {
-    if (this.#mutual === 'answered' && this.#bytes?.writable === true) {
+    if (this.#mutual === 'answered' && this.#carriage?.isOpen === true) {
       // Whoever closed first leaves the transport to us.
-      this.#bytes.end();
+      this.#carriage.endBytes();
       this.#arm();
     } else {
       this.fail(new HushError('encryption-not-available', `no answer in time: ${step}`), 'timeout');
@@ -448,11 +324,9 @@ export class XtlsSession implements Session, JingleListener {
     const from = this.state;
     // Silent inside: nothing of ours leaves any more, then the outside learns it.
     this.#inner?.stop();
-    this.#engine?.destroy();
-    this.#bytes?.destroy();
+    this.#carriage?.destroy();
     this.#liveness.stop();
-    if (jingle !== undefined) this.#jingle?.terminate(jingle);
-    this.#jingle?.drop();
+    this.#negotiation.end(jingle);
     this.#verification?.end();
     this.#enter(from === 'secure' || from === 'closing' ? 'end' : 'fail');
     this.#around.log.debug({ peer: this.peer, reason, from, err: error }, 'a session ended');
@@ -475,11 +349,6 @@ export class XtlsSession implements Session, JingleListener {
     clearTimeout(this.#timer);
     const limit = limits[this.#state];
     if (limit !== undefined) this.#timer = setTimeout(() => this.#timedOut(limit.step), limit.ms);
-  }
-
-  #demandTerms(): Terms {
-    if (this.#terms === undefined) throw new InvariantError('nothing was negotiated');
-    return this.#terms;
   }
 
   #tell(tell: (listener: SessionListener) => void): void {

@@ -199,13 +199,13 @@ export class XtlsMechanism implements Mechanism, SessionOwner {
       return refuser(reason ?? 'security-error');
     }
     const session = own ?? this.#add(peer, new Set());
-    session.ring(content);
+    const listener = session.ring(content);
     if (own === undefined) {
       queueMicrotask(() => {
-        for (const listener of this.#incoming) listener(session);
+        for (const tell of this.#incoming) tell(session);
       });
     }
-    return session;
+    return listener;
   }
 
   /** Why an offer that could be taken is not. `own`: our attempt with the same resource, whose place it would take. */

@@ -46,7 +46,7 @@ function pipe(): [End, End] {
   return [left, right];
 }
 
-type Event = ['started'] | ['secured', Secured] | ['data', string] | ['ended'] | ['failed', HushError];
+type Event = ['secured', Secured] | ['data', string] | ['ended'] | ['failed', HushError];
 
 /** An engine with its events in order. */
 class Side {
@@ -78,7 +78,6 @@ class Side {
         });
       },
       handlers: {
-        started: () => note('started'),
         secured: (secured) => {
           note('secured', secured);
           options.onSecured?.(this.engine);
@@ -130,7 +129,6 @@ describe('two ends', () => {
     expect(atClient.details.get('tls-version')).toBe('TLSv1.3');
     expect(atClient.details.get('cipher-suite')).toBe('TLS_AES_128_GCM_SHA256');
     expect(atClient.details.get('key-agreement')).toBe('X25519');
-    expect(client.names.slice(0, 2)).toEqual(['started', 'secured']);
   });
 
   test('have another channel binding in another session', async () => {
@@ -179,8 +177,8 @@ describe('a peer that is refused', () => {
     expect(left.sent).toHaveLength(1);
     expect(left.sent[0]![0]).toBe(22);
     expect(left.sent[0]![5]).toBe(1);
-    expect(client.names).toEqual(['started', 'failed']);
-    expect(server.names).toEqual(['started']);
+    expect(client.names).toEqual(['failed']);
+    expect(server.names).toEqual([]);
   });
 
   test('gets nothing after its Finished from a server', async () => {
@@ -191,7 +189,7 @@ describe('a peer that is refused', () => {
     await turn();
     // One flight: ServerHello to Finished. No alert, no ticket.
     expect(right.sent).toHaveLength(1);
-    expect(client.names).toEqual(['started', 'secured']);
+    expect(client.names).toEqual(['secured']);
   });
 
   test.each<[string, string, Identity]>([

@@ -156,7 +156,6 @@ export class Puppet implements JingleListener {
       // Whoever it is.
       judge: ({ certificate }) => ({ accepted: true, certificate: readCertificate(certificate!), key: { accepted: true, pinned: false, verifiedBy: undefined } }),
       handlers: {
-        started: () => undefined,
         secured: (secured) => {
           this.secured = secured;
           this.note('secured');
