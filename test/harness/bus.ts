@@ -51,12 +51,13 @@ function configuration(directory: string, serviceDirs: readonly string[]): strin
 `;
 }
 
-/** Starts a private bus. The caller stops it; a test process that ends without doing so takes it along. */
+/** Starts a private bus. The caller stops it; a test process that ends without doing so, in whatever way, takes it along. */
 export async function startBus(options: BusOptions = {}): Promise<TestBus> {
   const directory = await mkdtemp(join(tmpdir(), 'hush-bus-'));
   const file = join(directory, 'bus.conf');
   await writeFile(file, configuration(directory, options.serviceDirs ?? []));
-  const daemon = spawn('dbus-daemon', [`--config-file=${file}`, '--nofork', '--nopidfile', '--print-address'], {
+  // A hook of ours would not run in a test process that is killed, nor under jest: the kernel sees to it.
+  const daemon = spawn('setpriv', ['--pdeathsig', 'KILL', 'dbus-daemon', `--config-file=${file}`, '--nofork', '--nopidfile', '--print-address'], {
     env: { ...process.env, ...options.environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -64,10 +65,6 @@ export async function startBus(options: BusOptions = {}): Promise<TestBus> {
   let complaints = '';
   daemon.stderr.on('data', (chunk: Buffer) => (complaints = (complaints + chunk.toString()).slice(-4096)));
   const exited = once(daemon, 'exit');
-  const kill = (): void => {
-    daemon.kill('SIGKILL');
-  };
-  process.once('exit', kill);
   const lines = createInterface({ input: daemon.stdout });
   const [address] = (await Promise.race([
     once(lines, 'line'),
@@ -86,7 +83,6 @@ export async function startBus(options: BusOptions = {}): Promise<TestBus> {
     // A test may have stopped it, and a stopped process does not hear.
     daemon.kill('SIGCONT');
     await exited;
-    process.off('exit', kill);
     await rm(directory, { recursive: true, force: true });
   }
 }
