@@ -49,7 +49,10 @@ export class KeptIdentities implements Identities {
     this.#options = options;
     this.events = new Events(options.log);
     options.keeper.onChange((before, after) => {
-      if ((before?.identity?.fingerprint ?? '') !== (after.identity?.fingerprint ?? '')) this.events.emit('changed');
+      const { fingerprint = '', place } = after.identity ?? {};
+      if ((before?.identity?.fingerprint ?? '') === fingerprint) return;
+      options.log.info({ fingerprint, place }, 'the account has another key');
+      this.events.emit('changed');
     });
   }
 
