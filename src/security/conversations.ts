@@ -57,6 +57,8 @@ interface Record {
   lastMessage: number;
   securedAt: number;
   lastHeard: FullJid | undefined;
+  /** The contact's resources when its last session ended: only one that comes later is tried by itself. */
+  atEnd: ReadonlySet<FullJid>;
   cancelTimer: (() => void) | undefined;
 }
 
@@ -116,7 +118,7 @@ export class Conversations implements ConversationOwner {
   create(peer: BareJid, kind: ConversationKind): Conversation {
     const conversation = new Conversation(peer, kind, this);
     const now = performance.now();
-    this.#records.set(conversation, { isShown: false, isWanted: false, lastMessage: now, securedAt: now, lastHeard: undefined, cancelTimer: undefined });
+    this.#records.set(conversation, { isShown: false, isWanted: false, lastMessage: now, securedAt: now, lastHeard: undefined, atEnd: new Set(), cancelTimer: undefined });
     const all = this.#byPeer.get(peer) ?? new Set();
     this.#byPeer.set(peer, all);
     all.add(conversation);
@@ -144,7 +146,8 @@ export class Conversations implements ConversationOwner {
 
   /** No channel shows it any more. A session stays for a while; everything else is forgotten. Rule 9 */
   hidden(conversation: Conversation): void {
-    const record = this.#record(conversation);
+    const record = this.#records.get(conversation);
+    if (record === undefined) return;
     record.isShown = false;
     if (conversation.state === SecurityState.secure) this.#expireLater(conversation, record);
     else this.#forget(conversation);
@@ -245,7 +248,7 @@ export class Conversations implements ConversationOwner {
       if (this.hasLiveSession(peer)) continue;
       try {
         const choice = this.#known(peer, []);
-        if (choice !== undefined) this.#start(conversation, choice, conversation.demands);
+        if (choice !== undefined && !this.#record(conversation).atEnd.has(choice.resource)) this.#start(conversation, choice, conversation.demands);
       } catch (error) {
         this.#around.log.info({ err: error, contact: peer }, 'the conversation was not secured');
       }
@@ -309,9 +312,8 @@ export class Conversations implements ConversationOwner {
     if (conversation.state === SecurityState.insecure && trust.wasSecured(peer)) for (const listener of this.#listeners) listener.fellBack?.(conversation);
     this.#around.gate().release(conversation);
     const record = this.#records.get(conversation);
-    if (record !== undefined && !record.isShown) this.#forget(conversation);
-    // An offer that came to nothing must not be made again and again by itself.
-    if (end.error !== undefined && end.from === 'negotiating') this.#failedAt.set(peer, performance.now());
+    if (record !== undefined) record.atEnd = new Set(this.#around.resources(peer));
+    if (record?.isShown === false) this.#forget(conversation);
   }
 
   #record(conversation: Conversation): Record {

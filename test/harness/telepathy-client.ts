@@ -220,7 +220,7 @@ export interface Message {
   readonly parts: readonly Readonly<Record<string, unknown>>[];
 }
 
-function messageOf(parts: unknown): Message {
+export function messageOf(parts: unknown): Message {
   const [header = {}, ...bodies] = plain(parts) as Record<string, unknown>[];
   return {
     id: header['pending-message-id'] as number,

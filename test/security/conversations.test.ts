@@ -214,23 +214,40 @@ describe('a secured conversation', () => {
     }
   });
 
+  /** The contact's client ends, and is back. */
+  function lose(it: World, session: FakeSession): void {
+    it.resources.length = 0;
+    session.finish({ reason: 'connection-lost', from: 'secure' });
+    it.conversations.consider(bob);
+    it.resources.push(desk);
+    it.conversations.consider(bob);
+  }
+
+  test('is not started anew with a client that has never gone, unless the user wants it', async () => {
+    const it = await secured();
+    it.session.finish({ reason: 'unauthenticated', from: 'secure' });
+    it.conversations.consider(bob);
+    expect(it.mechanism.started).toHaveLength(1);
+    const asked = it.conversations.secure(it.conversation, { signal: new AbortController().signal });
+    it.mechanism.last.secure();
+    await asked;
+    expect(it.conversation.state).toBe(SecurityState.secure);
+  });
+
   test('is revived by a session of the same key that proves as much, and by no other', async () => {
     const it = await secured();
-    it.session.finish({ reason: 'connection-lost', from: 'secure' });
-    it.conversations.consider(bob);
+    lose(it, it.session);
     it.mechanism.last.secure({ keyPinned: true });
     expect(it.conversation.state).toBe(SecurityState.secure);
 
-    it.mechanism.last.finish({ reason: 'connection-lost', from: 'secure' });
-    it.conversations.consider(bob);
+    lose(it, it.mechanism.last);
     // KeyContinuity was shown and is not proved now.
     it.mechanism.last.secure({ keyPinned: false });
     expect(it.conversation).toMatchObject({ state: SecurityState.ended, isDead: true });
     expect(it.mechanism.last.state).toBe('ended');
 
     const other = await secured();
-    other.session.finish({ reason: 'connection-lost', from: 'secure' });
-    other.conversations.consider(bob);
+    lose(other, other.session);
     other.mechanism.last.secure({ keyPinned: true }, 'another key');
     expect(other.conversation).toMatchObject({ state: SecurityState.ended, isDead: true });
   });
@@ -383,7 +400,12 @@ test('no sequence of events lowers a claim, verifies before it encrypts, or lets
         else if (one.kind === 'prove') session()?.prove({ bindingAgreed: one.bound, signalledKeyMatched: one.matched });
         else if (one.kind === 'confirm' && session()?.state === 'secure') session()?.confirm('comparison');
         else if (one.kind === 'end') session()?.finish({ reason: one.reason, from: session()!.state });
-        else if (one.kind === 'consider') it.conversations.consider(bob);
+        else if (one.kind === 'consider') {
+          it.resources.length = 0;
+          it.conversations.consider(bob);
+          it.resources.push(desk);
+          it.conversations.consider(bob);
+        }
         else if (one.kind === 'incoming') it.mechanism.offer(desk);
         else if (one.kind === 'handshake' && session()?.state === 'negotiating') session()?.enter('handshaking');
         else if (one.kind === 'local-end') await it.conversations.end(conversation);
