@@ -11,6 +11,7 @@ const debianPackages = {
   'dbus-daemon': 'a private session bus',
   'dbus-bin': 'what crosses it',
   openssl: 'certificates for the throw-away server',
+  'gnutls-bin': 'TLS of another make, as a peer inside',
   prosody: 'the XMPP server',
   ejabberd: 'another XMPP server',
   'gnome-keyring': 'the Secret Service',
