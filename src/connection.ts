@@ -144,7 +144,7 @@ export function newConnection(bus: Bus, log: Log, options: AccountOptions): Base
     known: (peer: FullJid) => caps.of(peer)?.features,
     ask: async (peer: FullJid) => (await caps.discover(peer))?.features,
   };
-  const secured = mechanisms.secured.map(({ create }) => create({ stream: client, capabilities, authority, log: accountLog }));
+  const secured = mechanisms.secured.map((mechanism) => mechanism.create({ stream: client, capabilities, authority, log: accountLog }));
   announceWhileWanted(secured.flatMap(({ features: names }) => names), disco, trust);
   const conversations: Conversations = new Conversations({
     trust,
@@ -181,10 +181,29 @@ export function newConnection(bus: Bus, log: Log, options: AccountOptions): Base
     jidOf: (handle) => parseBareJid(connection.handles.id(handle)),
   };
   for (const feature of features) feature.attach(services);
+  slowDownWith(bus, client, gate, accountLog);
   client.events.on('closed', (error) => {
+    // Sessions end first: what was sent inside and never acknowledged is reported while there are channels to report in.
+    conversations.lost();
     connection.tasks.run('stream closed', () => connection.end(error ?? new HushError('connection-lost', 'the server has closed the stream')));
   });
   return connection;
+}
+
+/** Reads no more from the server than the bus can take. */
+function slowDownWith(bus: Bus, client: XmppClient, gate: Gate, log: Log): void {
+  let isHeld = false;
+  gate.onOpened(() => {
+    if (isHeld || !bus.isCongested) return;
+    isHeld = true;
+    client.pause();
+    log.debug('the bus is slow: reading stops');
+    const goOn = (): void => {
+      isHeld = false;
+      client.resume();
+    };
+    bus.drained().then(goOn, goOn);
+  });
 }
 
 /** Says that conversations can be secured, as long as the user has not switched that off for everybody. */

@@ -72,6 +72,7 @@ async function untilDone(log: Log, persist: boolean): Promise<number> {
   // Servers and peers are told before the process goes; nothing waits longer than 5 s for them.
   await manager.close();
   bus.close();
+  await bus.closed;
   return code;
 }
 

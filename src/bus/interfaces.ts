@@ -616,6 +616,21 @@ export interface InterfaceMap {
     };
     signals: {};
   };
+  /** Less traffic while nobody looks. */
+  'org.freedesktop.Telepathy.Connection.Interface.PowerSaving': {
+    methods: {
+      /** Nobody looks, or somebody does again. */
+      SetPowerSaving: { in: [activate: boolean]; out: [] };
+    };
+    properties: {
+      /** True while the server has been told that nobody looks. */
+      PowerSavingActive: { type: boolean; access: 'read' };
+    };
+    signals: {
+      /** PowerSavingActive is another. */
+      PowerSavingChanged: [active: boolean];
+    };
+  };
   /** Channels by description: a map of fully qualified properties says what is wanted and what was made. */
   'org.freedesktop.Telepathy.Connection.Interface.Requests': {
     methods: {
@@ -1176,6 +1191,17 @@ export const interfaceTables: Readonly<Record<InterfaceName, InterfaceTable>> = 
       ContactAttributeInterfaces: { signature: 'as', access: 'read', emitsChange: 'const' },
     },
     signals: {},
+  },
+  'org.freedesktop.Telepathy.Connection.Interface.PowerSaving': {
+    methods: {
+      SetPowerSaving: { in: 'b', inNames: ['Activate'], out: '', outNames: [] },
+    },
+    properties: {
+      PowerSavingActive: { signature: 'b', access: 'read', emitsChange: 'false' },
+    },
+    signals: {
+      PowerSavingChanged: { signature: 'b', names: ['Active'] },
+    },
   },
   'org.freedesktop.Telepathy.Connection.Interface.Requests': {
     methods: {

@@ -259,6 +259,11 @@ export class Conversations implements ConversationOwner {
   async close(): Promise<void> {
     const sessions = [...this.#records.keys()].flatMap(({ session }) => session ?? []);
     await Promise.all(sessions.map((session) => session.end()));
+    this.lost();
+  }
+
+  /** The stream is gone for good: every session ends where it is. */
+  lost(): void {
     for (const mechanism of this.#around.mechanisms) mechanism.close();
   }
 

@@ -23,9 +23,14 @@ export class ClientStateIndication {
     this.#tell();
   }
 
-  #tell(): void {
+  /** Whether the server of the live stream offers it. */
+  get isSupported(): boolean {
     const features = this.#client.serverFeatures();
-    if (features === undefined || child(features, 'csi', CSI) === undefined) return;
+    return features !== undefined && child(features, 'csi', CSI) !== undefined;
+  }
+
+  #tell(): void {
+    if (!this.isSupported) return;
     this.#client.sendNonza(xml(this.#isActive ? 'active' : 'inactive', { xmlns: CSI }));
   }
 }
