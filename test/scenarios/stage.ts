@@ -1,4 +1,6 @@
 /** What every scenario plays on: a real Prosody, a session with hush (and Mission Control), and a list of what has to be stopped. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import type { EventQueue } from '../harness/events.ts';
 import { hushService } from '../harness/hush.ts';
@@ -69,12 +71,24 @@ export class Stage {
   /** Ends everything. hush must not have complained of anything meanwhile. */
   async close(): Promise<void> {
     const log = await this.session.log('hush');
+    await this.#keepLogs(log);
     for (const thing of this.#owned.splice(0).reverse()) await thing.stop();
     await this.session.stop();
     await this.prosody.stop();
     expect(complaints(log)).toEqual([]);
   }
+
+  async #keepLogs(hush: string): Promise<void> {
+    await mkdir(logFolder, { recursive: true });
+    const name = (expect.getState().currentTestName ?? 'unnamed').replace(/\W+/g, '-').slice(0, 100);
+    for (const [what, text] of Object.entries({ hush, prosody: this.prosody.log(), events: this.events.transcript(1_000) })) {
+      await writeFile(join(logFolder, `${name}.${what}.log`), text);
+    }
+  }
 }
+
+/** Where the logs of the last run of every scenario are, for whoever wants to know why it failed. */
+const logFolder = join(import.meta.dirname, '../../.test-output/logs');
 
 /** Lines of hush's log of level error or fatal, and whatever is no line of the log at all: a crash. */
 export function complaints(log: string): string[] {
