@@ -69,12 +69,11 @@ const capsNode = 'urn:x-telepathy-hush';
 export function newConnection(bus: Bus, log: Log, options: AccountOptions): BaseConnection {
   const { account, settings } = options;
   const accountLog = log.child({ account });
-  const authentication: Authentication = new Authentication({
+  const authentication = new Authentication({
     connection: () => connection,
     account,
     password: options.password,
     ignoresCertificateErrors: options.ignoresCertificateErrors,
-    isVerified: () => client.isVerified,
   });
   const client: XmppClient = new XmppClient({
     account,

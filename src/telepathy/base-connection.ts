@@ -61,6 +61,8 @@ export class BaseConnection {
   readonly #left: Promise<void>;
   #settleLeft: () => void = () => undefined;
   #released: Promise<void> | undefined;
+  /** The end was asked for: what fails afterwards changes nothing in that. */
+  #isEndRequested = false;
 
   /** Throws HushError('invalid-argument') if the account's name is too long for a bus name (255 characters in all). */
   constructor(options: ConnectionOptions) {
@@ -134,7 +136,8 @@ export class BaseConnection {
    */
   async end(error?: HushError): Promise<void> {
     const left = this.#leave(error);
-    if (error === undefined) await left;
+    // What the end itself sets off may call this once more: nothing is taken from the bus before everything is said.
+    await (this.#isEndRequested ? left : Promise.resolve());
     await (this.#released ??= this.#release());
     await left;
   }
@@ -143,6 +146,7 @@ export class BaseConnection {
   #leave(error: HushError | undefined): Promise<void> {
     if (this.#state !== 'ended') {
       this.#enter('ended');
+      this.#isEndRequested = error === undefined;
       this.requests.end();
       if (error !== undefined) this.object.emit(CONNECTION, 'ConnectionError', error.dbusName, errorDetails(error));
       this.#sayStatus(error === undefined ? DisconnectReason.requested : error.disconnectReason);

@@ -255,6 +255,26 @@ describe('what goes wrong at the end', () => {
     expect(ended).toEqual(['ended']);
   });
 
+  test.each([['a client', undefined, 1], ['an error', new HushError('network-error', 'cut'), 2]] as const)('a channel that fails for it changes nothing in the end by %s', async (_, error, reason) => {
+    const connection = await connect(client, `account${++names}@echo`);
+    const { connection: ours } = echo.accounts.at(-1)!;
+    const left = deferred();
+    echo.network.disconnect = () => left.promise;
+    const channel = new BaseChannel(ours, {
+      name: 'failing', type: DESTROYABLE, targetHandleType: 0, target: 0, targetId: '', requested: false, initiator: 0,
+      onClosed: () => ours.tasks.run('failing', () => ours.end(new HushError('cancelled', 'the channel was closed'))),
+    });
+    channel.addInterface(DESTROYABLE, { methods: { Destroy: () => undefined } });
+    channel.export();
+    await traffic.take();
+    const status = connection.next(CONNECTION, 'StatusChanged');
+    const end = error === undefined ? connection.call(CONNECTION, 'Disconnect') : ours.end(error);
+    expect(await status).toEqual([2, reason]);
+    left.resolve();
+    await end;
+    await expectGone(connection);
+  });
+
   test('a hook may end the connection that is about to be connected', async () => {
     const connection = await fresh();
     const { connection: ours } = echo.accounts.at(-1)!;

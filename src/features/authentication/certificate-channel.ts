@@ -40,7 +40,7 @@ export interface CertificateChannelOptions {
   readonly error: HushError;
 }
 
-/** Asks; resolves when the certificate is accepted, rejects with the error of the rejection. The channel is closed either way. */
+/** Asks; resolves when the certificate is accepted, rejects with the error of the rejection. The channel stays until the client closes it or the connection ends. */
 export async function askAboutCertificate(options: CertificateChannelOptions): Promise<void> {
   const { connection, chain } = options;
   const path = objectPath(`${connection.path}/${options.name}/TLSCertificate`);
@@ -62,12 +62,12 @@ export async function askAboutCertificate(options: CertificateChannelOptions): P
       },
       Reject: (call, given) => {
         demand(state === State.pending, 'not-available', 'this certificate has been judged already');
-        demand(given.length <= reasons.length, 'invalid-argument', 'too many reasons');
         const [first] = given;
+        demand(first !== undefined && given.length <= reasons.length, 'invalid-argument', 'a rejection has between one reason and one of each kind');
         state = State.rejected;
         rejections = given;
         certificate.emit(CERTIFICATE, 'Rejected', rejections);
-        call.afterReply(() => settle(first === undefined ? options.error : rejectionError(first)));
+        call.afterReply(() => settle(rejectionError(first, options.error)));
       },
     },
     properties: {
@@ -85,7 +85,10 @@ export async function askAboutCertificate(options: CertificateChannelOptions): P
     targetId: '',
     requested: false,
     initiator: 0,
-    onClosed: () => settle(options.error),
+    onClosed: () => {
+      certificate.unexport();
+      settle(options.error);
+    },
   });
   channel.addInterface(TYPE, {
     properties: {
@@ -97,15 +100,14 @@ export async function askAboutCertificate(options: CertificateChannelOptions): P
   channel.export();
   connection.requests.announce([channel]);
   const error = await decided;
-  channel.close();
-  certificate.unexport();
   if (error !== undefined) throw error;
 }
 
-/** The reason number decides; the error name only where the number says nothing. */
-function rejectionError([reason, name, details]: Rejection): HushError {
-  const condition = reasons[reason] ?? 'certificate-invalid';
+/** The reason number decides; the error name only where the number says nothing. What was wrong in the first place goes along. */
+function rejectionError([reason, name, details]: Rejection, cause: HushError): HushError {
   const named = conditionOf(name);
-  const message = details.get('user-requested')?.value === true ? 'the user did not accept the certificate of the server' : 'the certificate of the server was not accepted';
-  return new HushError(reason === 0 && named?.startsWith('certificate-') ? named : condition, message);
+  const fallback = named?.startsWith('certificate-') === true ? named : 'certificate-invalid';
+  const isUsers = details.get('user-requested')?.value === true;
+  const message = isUsers ? 'the user did not accept the certificate of the server' : 'the certificate of the server was not accepted';
+  return new HushError(reason === 0 ? fallback : (reasons[reason] ?? fallback), message, { cause, details: { ...cause.details, ...(isUsers && { 'user-requested': true }) } });
 }

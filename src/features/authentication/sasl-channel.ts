@@ -19,13 +19,16 @@ export const passwordMechanism = 'X-TELEPATHY-PASSWORD';
 const Status = { notStarted: 0, inProgress: 1, serverSucceeded: 2, clientAccepted: 3, succeeded: 4, serverFailed: 5, clientFailed: 6 } as const;
 type Status = (typeof Status)[keyof typeof Status];
 
+/** SASL_Abort_Reason (u). */
+const Reason = { invalidChallenge: 0, userAbort: 1 } as const;
+
 type Event = 'start' | 'server-success' | 'accept' | 'server-failure' | 'abort';
 
 /** What may happen when; anything else is the client's mistake and changes nothing. */
 const transitions: Readonly<Record<Status, Partial<Record<Event, Status>>>> = {
   [Status.notStarted]: { start: Status.inProgress, abort: Status.clientFailed },
   [Status.inProgress]: { 'server-success': Status.serverSucceeded, accept: Status.clientAccepted, 'server-failure': Status.serverFailed, abort: Status.clientFailed },
-  [Status.serverSucceeded]: { accept: Status.succeeded, abort: Status.clientFailed },
+  [Status.serverSucceeded]: { accept: Status.succeeded, 'server-failure': Status.serverFailed, abort: Status.clientFailed },
   [Status.clientAccepted]: { 'server-success': Status.succeeded, 'server-failure': Status.serverFailed, abort: Status.clientFailed },
   [Status.succeeded]: {},
   [Status.serverFailed]: { start: Status.inProgress, abort: Status.clientFailed },
@@ -91,9 +94,16 @@ export class SaslChannel {
     options.connection.requests.announce([this.#channel]);
   }
 
-  /** Waits for the client to start a login; after a failure for the next one. Rejects when the client gives up. */
+  /** Whether another login can be asked for here: not once one was completed, or given up. */
+  get isUsable(): boolean {
+    return !this.#channel.isClosed && this.#status !== Status.succeeded;
+  }
+
+  /** Waits for the client to start a login; after one that came to nothing, for whatever reason, for the next. Rejects when the client gives up. */
   credential(previousFailure: HushError | undefined): Promise<Credential> {
-    if (previousFailure !== undefined) this.#enter('server-failure', previousFailure);
+    if (this.#status !== Status.notStarted && this.#status !== Status.serverFailed) {
+      this.#enter('server-failure', previousFailure ?? new HushError('network-error', 'the connection was lost during the login'));
+    }
     return this.#credential.promise;
   }
 
@@ -124,7 +134,7 @@ export class SaslChannel {
     } catch (error) {
       throw new HushError('invalid-argument', 'the password must be UTF-8', { cause: error });
     }
-    demand(password !== '', 'invalid-argument', 'the password is empty');
+    demand(password !== '' && !/\p{Cc}/u.test(password), 'invalid-argument', 'the password is empty or holds control characters');
     return { kind: 'password', password, succeeded: () => this.#serverSucceeded() };
   }
 
@@ -151,8 +161,9 @@ export class SaslChannel {
     this.#channel.object.emit(SASL, 'NewChallenge', data);
   }
 
+  /** At another place, when the connection was lost, the same answer succeeds once more: the client is told once. */
   async #serverSucceeded(): Promise<void> {
-    this.#enter('server-success');
+    if (transitions[this.#status]['server-success'] !== undefined) this.#enter('server-success');
     await this.#accepted.promise;
   }
 
@@ -180,8 +191,9 @@ export class SaslChannel {
           this.#accepted.resolve(undefined);
         },
         AbortSASL: (call, reason, message) => {
+          demand(reason === Reason.invalidChallenge || reason === Reason.userAbort, 'invalid-argument', 'there is no such reason');
           demand(transitions[this.#status].abort !== undefined, 'not-available', `not possible in SASL status ${this.#status}`);
-          const isUser = reason === 1;
+          const isUser = reason === Reason.userAbort;
           const error = new HushError(isUser ? 'cancelled' : 'service-confused', isUser ? 'the user gave up logging in' : 'the client did not understand the server', { details: { 'debug-message': message.slice(0, 1024) } });
           call.afterReply(() => this.#abort(error));
         },
