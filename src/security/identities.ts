@@ -1,8 +1,8 @@
 /** The account's own key: made at first use, kept in one place, replaced only when somebody says so. Contract: Connection.Interface.Security; securable.md §4. */
+import { Emitter } from '../emitter.ts';
 import { HushError, demand } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { BareJid } from '../xmpp/jid.ts';
-import { Events } from './events.ts';
 import { readNamedFile } from './file-store.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { checkIdentity, MAX_IDENTITY, readIdentity } from './identity-import.ts';
@@ -14,7 +14,7 @@ import type { Vault } from './vault.ts';
 export interface Identities {
   /** Fingerprint of the key in use; '' until there is one. */
   readonly fingerprint: string;
-  readonly events: Events<{ changed: [] }>;
+  readonly events: Emitter<{ changed: [] }>;
   /** The identity. HushError `encryption-not-available` while it cannot be had; never another one instead. */
   get(): Promise<Identity>;
   /** Uses the identity in a file (PEM or PKCS#12) from now on. HushError: see `readNamedFile`, `readIdentity`, `checkIdentity`, and as for `get`. */
@@ -40,14 +40,14 @@ export interface KeptIdentitiesOptions {
  * is about to go there, so that a crash in between leaves exactly one known key.
  */
 export class KeptIdentities implements Identities {
-  readonly events: Events<{ changed: [] }>;
+  readonly events: Emitter<{ changed: [] }>;
   readonly #options: KeptIdentitiesOptions;
   #known: { readonly fingerprint: string; readonly identity: Identity } | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: KeptIdentitiesOptions) {
     this.#options = options;
-    this.events = new Events(options.log);
+    this.events = new Emitter(options.log);
     options.keeper.onChange((before, after) => {
       const { fingerprint = '', place } = after.identity ?? {};
       if ((before?.identity?.fingerprint ?? '') === fingerprint) return;
@@ -189,14 +189,14 @@ export class KeptIdentities implements Identities {
 
 /** The identity in a file that an account parameter names. It is read at first use, and never written. */
 export class GivenIdentity implements Identities {
-  readonly events: Events<{ changed: [] }>;
+  readonly events: Emitter<{ changed: [] }>;
   readonly #options: { readonly path: string; readonly account: BareJid; readonly bareJid: (text: string) => BareJid | undefined; readonly log: Log };
   #identity: Identity | undefined;
   #reading: Promise<Identity> | undefined;
 
   constructor(options: { path: string; account: BareJid; bareJid: (text: string) => BareJid | undefined; log: Log }) {
     this.#options = options;
-    this.events = new Events(options.log);
+    this.events = new Emitter(options.log);
   }
 
   get fingerprint(): string {

@@ -1,8 +1,8 @@
 /** Whom an account trusts, and how far: judgements over keys, and the memory that outlives conversations. Contract: Connection.Interface.Security; securable.md §4. */
+import { Emitter } from '../emitter.ts';
 import { HushError, InvariantError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { BareJid } from '../xmpp/jid.ts';
-import { Events } from './events.ts';
 import { fingerprintOf, readFingerprint } from './fingerprint.ts';
 import type { KeyVerdict, PresentedKey } from './mechanism.ts';
 import type { VerificationMethod } from './properties.ts';
@@ -52,7 +52,7 @@ export interface TrustOptions {
  * cannot be kept throws HushError and has changed nothing.
  */
 export class Trust {
-  readonly events: Events<TrustEvents>;
+  readonly events: Emitter<TrustEvents>;
   readonly #options: TrustOptions;
   #accountPolicy: Policy;
   readonly #ended: () => void;
@@ -60,7 +60,7 @@ export class Trust {
   constructor(options: TrustOptions) {
     this.#options = options;
     this.#accountPolicy = options.policy;
-    this.events = new Events(options.log);
+    this.events = new Emitter(options.log);
     this.#ended = options.keeper.onChange((before, after) => this.#announce(before, after));
   }
 

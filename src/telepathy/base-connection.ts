@@ -5,6 +5,7 @@ import { isBusName } from '../bus/names.ts';
 import type { Call, ExportedObject, Implementation } from '../bus/object.ts';
 import { bool, objectPath, str, Variant } from '../bus/types.ts';
 import type { ObjectPath, VariantMap } from '../bus/types.ts';
+import { Emitter } from '../emitter.ts';
 import { asHushError, demand, DisconnectReason, HushError, InvariantError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { Tasks } from '../tasks.ts';
@@ -12,7 +13,6 @@ import { CONNECTION, ConnectionStatus, CONTACTS, HandleType, REQUESTS } from './
 import { Contacts } from './contacts.ts';
 import { HandleRepository } from './handles.ts';
 import type { Handle } from './handles.ts';
-import { Hooks } from './hooks.ts';
 import { Requests } from './requests.ts';
 
 /** The stream of the account. */
@@ -52,7 +52,7 @@ export class BaseConnection {
   readonly log: Log;
   readonly selfHandle: Handle;
   /** `beforeConnected`: the self contact was announced, the status not yet. `connected`: it was. `ended`: the object and the name are gone. */
-  readonly events: Hooks<'beforeConnected' | 'connected' | 'ended'>;
+  readonly events: Emitter<{ beforeConnected: []; connected: []; ended: [] }>;
   readonly #options: ConnectionOptions;
   readonly #interfaces = new Map<InterfaceName, (object: ExportedObject) => void>();
   #state: State = 'new';
@@ -76,7 +76,7 @@ export class BaseConnection {
     this.#left = new Promise((resolve) => {
       this.#settleLeft = resolve;
     });
-    this.events = new Hooks(log);
+    this.events = new Emitter(log);
     this.tasks = new Tasks(log);
     this.handles = new HandleRepository(options.normalize);
     this.selfHandle = this.handles.ensure(options.selfId);
@@ -167,7 +167,7 @@ export class BaseConnection {
     } catch (error) {
       this.log.warn({ err: error }, 'could not release the name of the connection');
     }
-    this.events.run('ended');
+    this.events.emit('ended');
   }
 
   async #connect(signal: AbortSignal): Promise<void> {
@@ -182,11 +182,11 @@ export class BaseConnection {
     this.#isSelfKnown = true;
     this.object.emit(CONNECTION, 'SelfHandleChanged', this.selfHandle);
     this.object.emit(CONNECTION, 'SelfContactChanged', this.selfHandle, this.#selfId);
-    this.events.run('beforeConnected');
+    this.events.emit('beforeConnected');
     if (this.hasEnded) return;
     this.#enter('connected');
     this.#sayStatus(DisconnectReason.requested);
-    this.events.run('connected');
+    this.events.emit('connected');
   }
 
   #enter(state: State): void {

@@ -1,6 +1,6 @@
 /** Pictures of people, wherever they have put them: published (XEP-0084) or on their card (XEP-0153, XEP-0054). */
 import { HushError, demand } from '../errors.ts';
-import { Emitter } from './emitter.ts';
+import { Emitter } from '../emitter.ts';
 import { imageType, maxImageBytes } from './image.ts';
 import type { Image } from './image.ts';
 import type { BareJid } from './jid.ts';

@@ -6,7 +6,7 @@ import { bindResource } from './bind.ts';
 import type { ClientEvents, ClientOptions, Surroundings } from './client-options.ts';
 import { child, namespaceOf, ns, serialize, xml } from './element.ts';
 import type { Element } from './element.ts';
-import { Emitter } from './emitter.ts';
+import { Emitter } from '../emitter.ts';
 import { IqCaller } from './iq.ts';
 import { domainOf } from './jid.ts';
 import type { BareJid, FullJid } from './jid.ts';

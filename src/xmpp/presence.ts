@@ -1,7 +1,7 @@
 /** Who is there: our own presence, that of the contacts we may see, and subscriptions. Source: RFC 6121 §3, §4. */
 import { childText, children, elements, namespaceOf, ns, text, xml } from './element.ts';
 import type { Element } from './element.ts';
-import { Emitter } from './emitter.ts';
+import { Emitter } from '../emitter.ts';
 import { bareOf, isFull, resourceOf } from './jid.ts';
 import type { BareJid, Jid } from './jid.ts';
 import type { Roster } from './roster.ts';

@@ -2,7 +2,7 @@
 import { HushError } from '../errors.ts';
 import { child, children, text, xml } from './element.ts';
 import type { Element } from './element.ts';
-import { Emitter } from './emitter.ts';
+import { Emitter } from '../emitter.ts';
 import { isFull, tryJid } from './jid.ts';
 import type { BareJid } from './jid.ts';
 import type { Session } from './session.ts';

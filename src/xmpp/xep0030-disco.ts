@@ -2,7 +2,7 @@
 import { HushError } from '../errors.ts';
 import { child, children, ns, xml } from './element.ts';
 import type { Element } from './element.ts';
-import { Emitter } from './emitter.ts';
+import { Emitter } from '../emitter.ts';
 import type { IqOptions } from './iq.ts';
 import { tryJid } from './jid.ts';
 import type { Jid } from './jid.ts';

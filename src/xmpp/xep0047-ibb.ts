@@ -6,6 +6,7 @@ import { elements, text, xml } from './element.ts';
 import type { Element } from './element.ts';
 import { isFull } from './jid.ts';
 import type { FullJid } from './jid.ts';
+import { Later } from './router.ts';
 import type { Context, Handler, Sender } from './router.ts';
 import type { Session } from './session.ts';
 import { StanzaErrorReply, stanzaError } from './stanza-error.ts';
@@ -43,7 +44,7 @@ export class InBandBytestreams {
 
   constructor(session: Session) {
     this.#session = session;
-    const on = (name: string, handle: (stream: IbbStream, payload: Element) => void | Promise<void>): Handler => ({
+    const on = (name: string, handle: (stream: IbbStream, payload: Element) => Later | undefined): Handler => ({
       name: `xep0047-${name}`,
       stanza: 'iq-set',
       child: { name, ns: IBB },
@@ -118,6 +119,7 @@ export class IbbStream extends Duplex {
   #written: (() => void) | undefined;
   #idle: (() => void) | undefined;
   #withheld: (() => void)[] = [];
+  #isOverfull = false;
   /** Written before the stream was open. */
   #unsent: Buffer[] = [];
 
@@ -154,7 +156,7 @@ export class IbbStream extends Duplex {
   }
 
   /** For InBandBytestreams: the peer's `<open/>`. Throws the error answer. */
-  onOpen(payload: Element): void {
+  onOpen(payload: Element): undefined {
     // Only the side that was not to open it may get one, once; any other is refused without effect.
     if (this.#state !== 'awaiting') throw refusal('not-acceptable');
     const { 'block-size': blockSize, stanza } = payload.attrs;
@@ -164,28 +166,31 @@ export class IbbStream extends Duplex {
     this.#isOpen();
   }
 
-  /** For InBandBytestreams: one block. A promise withholds the answer. Throws the error answer; every error is the end of the stream. */
-  onData(payload: Element): void | Promise<void> {
+  /** For InBandBytestreams: one block. Its answer is withheld while too much is unread. Throws the error answer; every error is the end of the stream. */
+  onData(payload: Element): Later | undefined {
     if (this.#state !== 'open') throw this.#broken('unexpected-request', 'a block on a bytestream that is not open');
     const seq = readSeq(payload.attrs.seq);
     const bytes = elements(payload).length === 0 ? decodeBase64(text(payload), this.blockSize) : undefined;
     if (seq === undefined || bytes === undefined || bytes.length === 0) throw this.#broken('bad-request', 'a malformed block');
     if (seq !== this.#expected) {
       if (this.#isRepeat(seq, bytes)) return undefined;
+      // What was on its way behind a block that we had no room for comes again after it.
+      if (this.#isOverfull) throw refusal('resource-constraint');
       throw this.#broken('unexpected-request', 'a block out of sequence');
     }
     // Not accepted and no harm done: the peer sends it again.
-    if (this.#withheld.length >= MAX_WITHHELD) throw refusal('resource-constraint');
+    this.#isOverfull = this.#withheld.length >= MAX_WITHHELD;
+    if (this.#isOverfull) throw refusal('resource-constraint');
     this.#expected = (seq + 1) % 65_536;
     this.#accepted.push(bytes);
     if (this.#accepted.length > REMEMBERED) this.#accepted.shift();
     this.push(bytes);
     if (this.readableLength < RECEIVE_BUFFER) return undefined;
-    return new Promise((resolve) => this.#withheld.push(resolve));
+    return new Later(new Promise((resolve) => this.#withheld.push(() => resolve(undefined))));
   }
 
   /** For InBandBytestreams: the peer closes. What it sent before can still be read. */
-  onClose(): void {
+  onClose(): undefined {
     this.once('end', () => this.destroy());
     this.#close(new HushError('terminated', 'the peer closed the bytestream'));
   }

@@ -2,7 +2,7 @@
 import { HushError } from '../errors.ts';
 import { child, children, childText, elements, text, xml } from './element.ts';
 import type { Element } from './element.ts';
-import { Emitter } from './emitter.ts';
+import { Emitter } from '../emitter.ts';
 import { imageHash, readImage } from './image.ts';
 import type { Image } from './image.ts';
 import type { BareJid } from './jid.ts';

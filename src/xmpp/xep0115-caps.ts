@@ -3,7 +3,7 @@ import { HushError } from '../errors.ts';
 import { Tasks } from '../tasks.ts';
 import { child, xml } from './element.ts';
 import type { Element } from './element.ts';
-import { Emitter } from './emitter.ts';
+import { Emitter } from '../emitter.ts';
 import { isKnownAlgorithm, isProved, verOf } from './caps-hash.ts';
 import { bareOf, isFull, resourceOf } from './jid.ts';
 import type { BareJid, FullJid, Jid } from './jid.ts';

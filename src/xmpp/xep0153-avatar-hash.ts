@@ -2,7 +2,7 @@
 import { Tasks } from '../tasks.ts';
 import { child, text, xml } from './element.ts';
 import type { Element } from './element.ts';
-import { Emitter } from './emitter.ts';
+import { Emitter } from '../emitter.ts';
 import { bareOf } from './jid.ts';
 import type { BareJid, Jid } from './jid.ts';
 import type { Presence, PresenceTracker } from './presence.ts';

@@ -1,7 +1,7 @@
 /** Names that people give themselves. Source: XEP-0172 1.1.1 §3, §4. */
 import { childText, text, is, xml } from './element.ts';
 import type { Element } from './element.ts';
-import { Emitter } from './emitter.ts';
+import { Emitter } from '../emitter.ts';
 import type { BareJid } from './jid.ts';
 import type { Session } from './session.ts';
 import { cleanLine } from './text.ts';

@@ -2,7 +2,7 @@
 import { HushError } from '../errors.ts';
 import { child, children, xml } from './element.ts';
 import type { Element } from './element.ts';
-import { Emitter } from './emitter.ts';
+import { Emitter } from '../emitter.ts';
 import { tryJid } from './jid.ts';
 import type { Jid } from './jid.ts';
 import type { Sender } from './router.ts';

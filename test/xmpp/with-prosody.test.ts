@@ -5,7 +5,7 @@ import { Avatars } from '../../src/xmpp/avatars.ts';
 import type { XmppClient } from '../../src/xmpp/client.ts';
 import type { Element } from '../../src/xmpp/element.ts';
 import { children, xml } from '../../src/xmpp/element.ts';
-import type { Emitter } from '../../src/xmpp/emitter.ts';
+import type { Emitter } from '../../src/emitter.ts';
 import { imageHash } from '../../src/xmpp/image.ts';
 import type { BareJid } from '../../src/xmpp/jid.ts';
 import { PresenceTracker } from '../../src/xmpp/presence.ts';

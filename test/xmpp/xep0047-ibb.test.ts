@@ -234,8 +234,26 @@ describe('a block', () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(isAnswered).toBe(false);
     expect(right.readableLength).toBe(262_144);
+    // Nothing else of the peer waits behind it.
+    expect(errorOf(await send(`<close xmlns='${IBB}' sid='other'/>`)).condition).toBe('item-not-found');
     expect(right.read()).toHaveLength(262_144);
     await last;
+  });
+
+  test('beyond all room is to be sent again, with all that follow it, and does no harm', async () => {
+    const bytes = Buffer.alloc(256, 7).toString('base64');
+    for (let at = 0; at < 1023; at += 1) await send(block(`seq='${at}'`, bytes));
+    const withheld = Array.from({ length: 16 }, async (_, at) => send(block(`seq='${1023 + at}'`, bytes)));
+    const refused = [1039, 1040].map(async (seq) => errorOf(await send(block(`seq='${seq}'`, bytes))));
+    for (const { condition, type } of await Promise.all(refused)) expect([condition, type]).toEqual(['resource-constraint', 'wait']);
+    right.read();
+    for (const answer of await Promise.all(withheld)) expect(answer.attrs.type).toBe('result');
+    expect(errorOf(await send(block("seq='1040'", bytes))).condition).toBe('resource-constraint');
+    expect((await send(block("seq='1039'", bytes))).attrs.type).toBe('result');
+    expect((await send(block("seq='1040'", bytes))).attrs.type).toBe('result');
+    const ended = failure(right);
+    expect(errorOf(await send(block("seq='1050'", bytes))).condition).toBe('unexpected-request');
+    await ended;
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { silentLog } from '../../src/log.ts';
-import { Emitter } from '../../src/xmpp/emitter.ts';
+import { silentLog } from '../src/log.ts';
+import { Emitter } from '../src/emitter.ts';
 
 interface Events {
   said: [word: string, count: number];

@@ -1,5 +1,5 @@
 /** Typed events inside hush: listeners are called in order, at once, and cannot harm each other. */
-import type { Log } from '../log.ts';
+import type { Log } from './log.ts';
 
 type Listener<Args extends unknown[]> = (...args: Args) => void;
 
