@@ -1,5 +1,5 @@
 /** What is negotiated, as Jingle content: written, and read strictly. XTLS profile §1; draft-meyer-xmpp-e2e-encryption. */
-import { children, elements, is, text, xml } from '../../../xmpp/element.ts';
+import { children, elements, hasForeignAttributes, is, text, xml } from '../../../xmpp/element.ts';
 import type { Element } from '../../../xmpp/element.ts';
 import type { FullJid } from '../../../xmpp/jid.ts';
 import { JINGLE, isSid } from '../../../xmpp/xep0166-jingle.ts';
@@ -146,7 +146,7 @@ function readProfile(security: Element): Profile | Refused | undefined {
   if (profile === undefined) return undefined;
   const { mode, commitment } = profile.attrs;
   const flags = Object.entries(profile.attrs).filter((entry): entry is [string, string] => entry[1] !== undefined && !['xmlns', 'mode', 'commitment'].includes(entry[0]));
-  const isForm = second === undefined && profile.children.length === 0 && flags.every(([name]) => !name.includes(':'));
+  const isForm = second === undefined && profile.children.length === 0 && !hasForeignAttributes(profile) && flags.every(([name]) => !name.includes(':'));
   if (!isForm) return refused('security-error', 'a profile that is not as it must be');
   if (mode !== undefined && mode !== 'anonymous') return refused('security-error', 'an unknown mode');
   if (commitment !== undefined && (!isCommitment(commitment) || mode !== undefined)) return refused('security-error', 'a commitment that is none');

@@ -100,6 +100,14 @@ describe('an offer', () => {
     expect(await endsWith(edit)).toBe(reason);
   });
 
+  test.each(["x:a='1' xmlns:x='urn:x'", "xml:lang='en'"])('whose profile has the attribute %s ends with security-error', async (attribute) => {
+    romeo.offer();
+    await romeo.event('accepted');
+    const text = wire.log[0]!.replace('<profile ', `<profile ${attribute} `).replace(/ id="[^"]*"/, ' id="again"').replaceAll(/sid="[0-9a-f]{32}"/g, 'sid="again"');
+    wire.inject('romeo@example.net/other', text.replace(/ initiator="[^"]*"/, ''));
+    await romeo.until(() => wire.log.some((sent) => sent.includes('sid="again"') && sent.includes('<security-error/>')));
+  });
+
   test('of two contents ends with unsupported-applications', async () => {
     const content = "<content creator='initiator' name='a'><description xmlns='urn:xmpp:jingle:apps:xmlstream:0'/></content>";
     const answer = await wire.ask('romeo@example.net/orchard', JULIET, 'set', `<jingle xmlns='${JINGLE}' action='session-initiate' sid='two'>${content}${content}</jingle>`);
