@@ -29,11 +29,11 @@ export class Setting {
     this.session = session;
   }
 
-  /** `users`: names of those who have an account. The caller stops it. */
-  static async start(users: readonly string[], options: ProsodyOptions = {}): Promise<Setting> {
+  /** `users`: names of those who have an account. `caFile`: whom hush trusts, by default who signed the Prosody's certificate. The caller stops it. */
+  static async start(users: readonly string[], options: ProsodyOptions = {}, caFile?: string): Promise<Setting> {
     const prosody = await startProsody({ ...options, users: Object.fromEntries(users.map((user) => [user, password])) });
     try {
-      return new Setting(prosody, await startSession([hushService({ caFile: prosody.caFile, persist: true })]));
+      return new Setting(prosody, await startSession([hushService({ caFile: caFile ?? prosody.caFile, persist: true })]));
     } catch (error) {
       await prosody.stop();
       throw error;
@@ -65,12 +65,12 @@ export class Setting {
     return peer;
   }
 
-  /** A connection to a server whose words the test writes (without TLS), not connected yet, and how to connect it. */
+  /** A connection to a server whose words the test writes (without TLS unless it has a certificate), not connected yet, and how to connect it. */
   async scripted(options: ScriptedServerOptions = {}, more: AccountParameters = {}): Promise<{ connection: TelepathyConnection; server: ScriptedServer; connect: (answersByItself?: boolean) => Promise<ScriptedSession> }> {
     const server = await startScriptedServer({ users: { alice: password }, ...options });
     this.#servers.push(server);
     // An account has one connection at a time in a process: the resource tells those of several tests apart.
-    const parameters = { account: `alice@${server.domain}`, resource: `r${this.#servers.length}`, password, server: '127.0.0.1', port: server.port, 'require-encryption': false, ...more };
+    const parameters = { account: `alice@${server.domain}`, resource: `r${this.#servers.length}`, password, server: '127.0.0.1', port: server.port, 'require-encryption': options.tls !== undefined, ...more };
     const connection = await new TelepathyClient(this.session.bus).requestConnection(parameters);
     const connect = async (answersByItself = true): Promise<ScriptedSession> => {
       const online = connection.connect();
