@@ -118,6 +118,13 @@ export class BaseConnection {
     this.#object = object;
   }
 
+  /** Gives up a connection that could not be exported: `ended` runs, so that nothing of it stays with what the account's connections share. */
+  discard(): void {
+    if (this.#object !== undefined) throw new InvariantError(`${this.path} is exported already`);
+    this.#enter('ended');
+    this.events.emit('ended');
+  }
+
   /** Exports an object that belongs to this connection: a channel, a certificate. Throws HushError('disconnected') once the connection has ended. */
   exportObject(path: ObjectPath): ExportedObject {
     if (this.#state === 'ended') throw new HushError('disconnected', 'the connection has ended');

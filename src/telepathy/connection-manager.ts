@@ -96,13 +96,16 @@ export class ConnectionManager {
     // One that has ended still takes its leave of the server: clients connect again as soon as they see the status.
     const former = this.#connections.get(connection.path);
     if (former?.hasEnded === true) await former.end();
-    if (this.#connections.has(connection.path)) throw new HushError('not-available', exists);
+    if (this.#connections.has(connection.path)) {
+      connection.discard();
+      throw new HushError('not-available', exists);
+    }
     this.#connections.set(connection.path, connection);
     connection.events.on('ended', () => this.#forget(connection));
     try {
       await connection.export();
     } catch (error) {
-      this.#forget(connection);
+      connection.discard();
       throw error instanceof HushError && error.condition === 'name-taken' ? new HushError('not-available', exists, { cause: error }) : error;
     }
   }

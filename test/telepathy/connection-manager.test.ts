@@ -81,6 +81,17 @@ describe('the connection manager', () => {
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
   });
 
+  test('lets go of a connection that it refuses, so that nothing of it stays with the account', async () => {
+    await requestConnection(client, 'refused@echo');
+    const traces: string[] = [];
+    echo.onAccount = ({ connection }) => connection.events.on('ended', () => traces.push(connection.path));
+    await expect(requestConnection(client, 'refused@echo')).rejects.toMatchObject({ name: `${ERROR}.NotAvailable` });
+    echo.onAccount = () => undefined;
+    expect(traces).toEqual(['/org/freedesktop/Telepathy/Connection/echo/echo_im/refused_40echo']);
+    // The living one is still there, and still the only one.
+    await expect(requestConnection(client, 'refused@echo')).rejects.toMatchObject({ name: `${ERROR}.NotAvailable` });
+  });
+
   test('makes no connection whose name another process has', async () => {
     const squatter = await Bus.open({ address: daemon.address, log: silentLog });
     await squatter.requestName('org.freedesktop.Telepathy.Connection.echo.echo_im.squatted_40echo');

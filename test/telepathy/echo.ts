@@ -142,6 +142,8 @@ export class EchoManager {
   readonly accounts: EchoAccount[] = [];
   /** For the accounts that are asked for from now on. */
   network = quietNetwork();
+  /** Sees each of them before the connection is on the bus. */
+  onAccount: (account: EchoAccount) => void = () => undefined;
 
   private constructor(bus: Bus, idleMs: number) {
     this.bus = bus;
@@ -186,6 +188,7 @@ export class EchoManager {
       newConnection: (parameters) => {
         const account = new EchoAccount(this.bus, normalize(String(parameters.get('account'))), this.network);
         this.accounts.push(account);
+        this.onAccount(account);
         return Promise.resolve(account.connection);
       },
     };
