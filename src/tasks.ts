@@ -6,6 +6,7 @@ export class Tasks {
   readonly #log: Log;
   readonly #controller = new AbortController();
   readonly #running = new Set<Promise<void>>();
+  readonly #timers = new Set<NodeJS.Timeout>();
 
   constructor(log: Log) {
     this.#log = log;
@@ -35,19 +36,20 @@ export class Tasks {
   /** Calls `work` once after `ms` milliseconds unless the owner ends first. Returns a function that cancels it. */
   after(name: string, ms: number, work: () => Promise<void> | void): () => void {
     const timer = setTimeout(() => {
-      this.signal.removeEventListener('abort', cancel);
+      this.#timers.delete(timer);
       this.run(name, work);
     }, ms);
-    const cancel = (): void => clearTimeout(timer);
-    this.signal.addEventListener('abort', cancel, { once: true });
+    this.#timers.add(timer);
     return () => {
-      cancel();
-      this.signal.removeEventListener('abort', cancel);
+      clearTimeout(timer);
+      this.#timers.delete(timer);
     };
   }
 
   /** Aborts everything and waits until it has ended. */
   async end(): Promise<void> {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
     this.#controller.abort(new HushError('cancelled', 'the owner of this work has ended'));
     await Promise.all(this.#running);
   }
