@@ -50,7 +50,7 @@ export interface Handler {
   readonly stanza: 'message' | 'presence' | 'iq-get' | 'iq-set';
   /** The (name, namespace) of a direct child that this handler is for. Needed for iq. */
   readonly child?: { readonly name: string; readonly ns: string };
-  /** Types of message or presence; '' is available presence, a message without type is 'normal'. Default any, but messages of type 'error' only where it is listed. */
+  /** Types of message or presence; '' is available presence, a message without a type or of an unknown one is 'normal'. Default any, but messages of type 'error' only where it is listed. */
   readonly types?: readonly string[];
   readonly from: readonly Sender[];
   /** What anybody else gets for an iq. Default 'service-unavailable': the answer of a server for an account that is offline. Messages and presence are just not shown. */
@@ -172,7 +172,7 @@ export class Router {
     const context: Context = { from: from ?? this.#options.account, sender: this.#senderOf(from) };
     if (stanza.name === 'iq') return this.#handleIq(stanza, context);
     const kind = stanza.name === 'message' ? 'message' : 'presence';
-    const type = stanza.attrs.type ?? (kind === 'message' ? 'normal' : '');
+    const type = kind === 'message' ? messageType(stanza) : (stanza.attrs.type ?? '');
     const isForAll = kind !== 'message' || type !== 'error';
     const handlers = this.#candidates(kind, stanza).filter(({ types, from: senders }) => (types?.includes(type) ?? isForAll) && senders.includes(context.sender));
     return this.#offer(stanza, context, handlers);
@@ -260,4 +260,11 @@ export class Router {
       this.#log[level]({ err: error }, 'an answer could not be sent');
     }
   }
+}
+
+const messageTypes: ReadonlySet<string> = new Set(['normal', 'chat', 'groupchat', 'headline', 'error']);
+
+/** What is unknown is normal. RFC 6121 §5.2.2 */
+function messageType({ attrs: { type = '' } }: Element): string {
+  return messageTypes.has(type) ? type : 'normal';
 }

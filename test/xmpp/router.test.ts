@@ -305,6 +305,15 @@ describe('the router', () => {
       expect(seen).toEqual(['error', 'any']);
     });
 
+    test('of a type that nobody knows as normal ones', async () => {
+      const { router } = setUp();
+      const seen: (string | undefined)[] = [];
+      router.add(handler({ stanza: 'message', types: ['normal'], handle: ({ attrs }) => void seen.push(attrs.type) }));
+      for (const type of ['normal', undefined, 'urgent', '', 'chat', 'groupchat', 'headline', 'error', 'constructor']) router.route(stanza('message', { from: 'b@x', type }));
+      await settle();
+      expect(seen).toEqual(['normal', undefined, 'urgent', '', 'constructor']);
+    });
+
     test('to the next handler when one fails', async () => {
       const { router } = setUp();
       let count = 0;
