@@ -43,7 +43,7 @@ async function answerTo(stream: Pick<XmlStream, 'next'>, request: Element): Prom
   const answer = await stream.next();
   if (!is(answer, 'iq', ns.client) || answer.attrs.id !== request.attrs.id) throw new HushError('service-confused', 'the server does not answer the request for a resource');
   if (answer.attrs.type === 'result') return answer;
-  const reason = errorOf(answer);
-  if (reason.condition === 'conflict') throw new HushError('already-connected', 'the resource is in use', { details: { 'debug-message': reason.condition } });
-  throw new StanzaErrorReply(reason);
+  const refusal = new StanzaErrorReply(errorOf(answer));
+  if (refusal.stanzaError.condition === 'conflict') throw new HushError('already-connected', 'the resource is in use', { details: refusal.details });
+  throw refusal;
 }

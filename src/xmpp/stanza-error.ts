@@ -95,7 +95,9 @@ export class StanzaErrorReply extends HushError {
   readonly stanzaError: StanzaError;
 
   constructor(error: StanzaError) {
-    super(conditions[error.condition][1], error.text === undefined ? error.condition : `${error.condition}: ${error.text}`);
+    super(conditions[error.condition][1], error.text === undefined ? error.condition : `${error.condition}: ${error.text}`, {
+      details: { 'debug-message': error.condition, ...(error.text !== undefined && { 'server-message': error.text }) },
+    });
     this.name = 'StanzaErrorReply';
     this.stanzaError = error;
   }

@@ -117,10 +117,13 @@ describe('a login', () => {
     expect((await logIn(client, server)).failure).toBe(refusal);
   });
 
-  test('a resource in use is already connected', async () => {
-    const error = `<error type='cancel'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`;
+  test.each([
+    ['a resource in use is already connected', 'conflict', 'already-connected'],
+    ['a resource that may not be had', 'not-allowed', 'permission-denied'],
+  ])('%s, and the server’s words come along', async (_name, condition, ours) => {
+    const error = `<error type='cancel'><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>not now</text></error>`;
     const server = await rig.serve({ misbehave: { bound: (honest) => `<iq type='error' id=${/id=('[^']*')/.exec(honest)![1]!}>${error}</iq>` } });
-    expect((await logIn(rig.client(server), server)).failure?.condition).toBe('already-connected');
+    expect((await logIn(rig.client(server), server)).failure).toMatchObject({ condition: ours, details: { 'debug-message': condition, 'server-message': 'not now' } });
   });
 
   test('another address than ours is not accepted at bind', async () => {
