@@ -1,21 +1,82 @@
-// Bundles the shipped program: one minified CommonJS file.
-import { readFile } from 'node:fs/promises';
+// Bundles the shipped program: one CommonJS file with the program and the code that V8 makes of it.
+import { spawnSync } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
 import { build } from 'esbuild';
 
 const { version } = JSON.parse(await readFile('package.json', 'utf8'));
 
-await build({
+/** What stands in the place of a module, so that a start does not run what it does not need. */
+const substitutes = {
+  // Of node-forge a start needs ASN.1; the rest is loaded by whoever imports an identity.
+  'node-forge': `module.exports = new Proxy({}, { get: (_, name) => (name === 'asn1' ? require('node-forge/lib/asn1.js') : require('node-forge/lib/index.js')[name]) });`,
+  // pino's way to write from another thread; hush has only one.
+  'thread-stream': 'module.exports = undefined;',
+  worker_threads: 'exports.isMainThread = true;',
+};
+
+const leaner = {
+  name: 'leaner',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^[\w-]+$/ }, ({ path }) => (Object.hasOwn(substitutes, path) ? { path, namespace: 'leaner' } : undefined));
+    onLoad({ filter: /.*/, namespace: 'leaner' }, ({ path }) => ({ contents: substitutes[path], resolveDir: process.cwd() }));
+  },
+};
+
+const { outputFiles, metafile } = await build({
   entryPoints: ['src/main.ts'],
-  outfile: 'dist/hush.cjs',
   bundle: true,
   minify: true,
   platform: 'node',
   target: 'node20',
   format: 'cjs',
   define: { HUSH_VERSION: JSON.stringify(version) },
-  banner: { js: '#!/usr/bin/env node' },
   logLevel: 'warning',
   legalComments: 'none',
+  plugins: [leaner],
   // dbus-next asks for it only to pass file descriptors, and lives without it.
   external: ['usocket'],
+  write: false,
+  metafile: true,
 });
+const { imports } = Object.values(metafile.outputs)[0];
+if (imports.some(({ kind }) => kind === 'dynamic-import')) throw new Error('a module from outside cannot be imported while the program runs');
+const program = `(function (exports, require, module, __filename, __dirname) { ${outputFiles[0].text}\n})`;
+
+/** Compiles and starts the program as far as it comes without a bus, and keeps what V8 has compiled by then. */
+async function compileAhead() {
+  const folder = await mkdtemp(join(tmpdir(), 'hush-build-'));
+  try {
+    const [source, cache] = ['program.cjs', 'cache'].map((name) => join(folder, name));
+    await writeFile(source, program);
+    const start = `
+      const { readFileSync, writeFileSync } = require('node:fs');
+      const script = new (require('node:vm').Script)(readFileSync(${JSON.stringify(source)}, 'utf8'));
+      const { exit } = process;
+      process.exit = () => {
+        writeFileSync(${JSON.stringify(cache)}, script.createCachedData());
+        exit(0);
+      };
+      process.argv = [process.argv[0], 'hush', '--log-level', 'silent'];
+      script.runInThisContext()({}, require, {}, '', '');`;
+    const environment = { ...process.env, NODE_OPTIONS: '', DBUS_SESSION_BUS_ADDRESS: `unix:path=${join(folder, 'no-bus')}` };
+    const { status, stderr } = spawnSync(process.execPath, ['-e', start], { env: environment, encoding: 'utf8' });
+    if (status !== 0) throw new Error(`the program does not start: ${stderr}`);
+    return await readFile(cache, 'base64');
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+// V8 takes the code only if it is the very V8 that made it, with the same flags; any other compiles the program as usual.
+const file = `#!/usr/bin/env node
+'use strict';
+const cachedData = Buffer.from('${await compileAhead()}', 'base64');
+const script = new (require('node:vm').Script)(${JSON.stringify(program)}, { filename: __filename, cachedData });
+script.runInThisContext()(exports, require, module, __filename, __dirname);
+`;
+await mkdir('dist', { recursive: true });
+await writeFile('dist/hush.cjs', file);
+await chmod('dist/hush.cjs', 0o755);
