@@ -4,6 +4,7 @@
  * Unicode properties are those of the running Node.
  */
 import { HushError } from '../errors.ts';
+import { lazy } from './lazy.ts';
 import { bidiClass, isTransparent, isVirama, joinsNext, joinsPrevious } from './precis-tables.ts';
 
 /** DISALLOWED by name (RFC 5892 §2.6) and the conjoining jamo (RFC 8264 §9.9). */
@@ -14,8 +15,9 @@ const freeform = `\\p{L}\\p{M}\\p{N}\\p{Zs}\\p{S}\\p{P}${joiners}`;
 /** LetterDigits, ASCII7, and the exceptions that are allowed (always, or in context). RFC 8264 §9.1, §9.11, RFC 5892 §2.6 */
 const identifier = `\\p{Ll}\\p{Lu}\\p{Lo}\\p{Nd}\\p{Lm}\\p{Mn}\\p{Mc}!-~\\u06FD\\u06FE\\u0F0B\\u3007\\u00B7\\u0375\\u05F3\\u05F4\\u30FB${joiners}`;
 
-function outside(allowed: string): RegExp {
-  return new RegExp(`[^${allowed}]|[${disallowed}]|(?![${joiners}])\\p{Default_Ignorable_Code_Point}`, 'u');
+/** Built when it is first asked for: ASCII never needs it, and building takes a millisecond. */
+function outside(allowed: string): () => RegExp {
+  return lazy(() => new RegExp(`[^${allowed}]|[${disallowed}]|(?![${joiners}])\\p{Default_Ignorable_Code_Point}`, 'u'));
 }
 const outsideFreeform = outside(freeform);
 const outsideIdentifier = outside(identifier);
@@ -38,7 +40,7 @@ function isHebrew(character: string | undefined): boolean {
 /** The character at `index`, or the next one in this direction that is not transparent to joining. */
 function nextLetter(characters: readonly string[], index: number, step: 1 | -1): string {
   let at = index;
-  while (isTransparent.test(characters[at] ?? '')) at += step;
+  while (isTransparent(characters[at] ?? '')) at += step;
   return characters[at] ?? '';
 }
 
@@ -49,9 +51,9 @@ function isInContext(characters: readonly string[], index: number): boolean {
   const has = (class_: RegExp): boolean => characters.some((character) => class_.test(character));
   switch (characters[index]) {
     case '\u200C':
-      return isVirama.test(before ?? '') || (joinsNext.test(nextLetter(characters, index - 1, -1)) && joinsPrevious.test(nextLetter(characters, index + 1, 1)));
+      return isVirama(before ?? '') || (joinsNext(nextLetter(characters, index - 1, -1)) && joinsPrevious(nextLetter(characters, index + 1, 1)));
     case '\u200D':
-      return isVirama.test(before ?? '');
+      return isVirama(before ?? '');
     case '\u00B7':
       return before === 'l' && after === 'l';
     case '\u0375':
@@ -79,7 +81,7 @@ function demandContext(text: string): void {
 
 /** Demands characters of the IdentifierClass (RFC 8264 §4.2), without their context. */
 function demandIdentifier(text: string): void {
-  if (outsideIdentifier.test(text)) refuse('a character that no identifier may hold');
+  if (outsideIdentifier().test(text)) refuse('a character that no identifier may hold');
   // HasCompat (RFC 8264 §9.17): another spelling of other characters.
   for (const character of text) if (character.normalize('NFKC') !== character) refuse('a compatibility character');
 }
@@ -140,7 +142,7 @@ function mapOpaque(text: string): string {
 /** OpaqueString (RFC 8265 §4.2): for passwords, and the resourceparts of JIDs. Throws HushError('invalid-argument') as usernameCaseMapped does. */
 export function opaqueString(text: string): string {
   if (/^[ -~]+$/.test(text)) return text;
-  if (outsideFreeform.test(text)) refuse('a character that no text may hold');
+  if (outsideFreeform().test(text)) refuse('a character that no text may hold');
   const mapped = mapOpaque(text);
   demandContext(mapped);
   if (mapped === '') refuse('an empty text');
