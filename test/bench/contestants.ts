@@ -23,7 +23,7 @@ export interface Contender {
 const bareName = 'org.example.BareNode';
 
 export function bareNode(): Contender {
-  const command = [process.execPath, join(import.meta.dirname, 'bare-node.mjs'), bareName];
+  const command = [process.execPath, join(import.meta.dirname, 'bare-node.cjs'), bareName];
   return { label: 'bare Node', manager: '', service: { name: 'bare', busNames: [bareName], command } };
 }
 

@@ -1,5 +1,5 @@
 // The least that a Node service can be: it connects to the session bus, owns the name given as its argument, and stays. No module but node:net.
-import { connect } from 'node:net';
+const { connect } = require('node:net');
 
 /** A method call to the bus itself, little endian. Fields: path, destination, interface, member, signature. */
 function call(serial, member, signature, body) {
