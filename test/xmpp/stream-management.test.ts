@@ -404,12 +404,9 @@ describe('the protocol', () => {
     const { client, session } = await online();
     let seen = 0;
     client.router.add({ name: 'test', stanza: 'message', from: ['other'], handle: () => void (seen += 1) });
-    const delays: number[] = [];
-    let last = performance.now();
-    const timer = setInterval(() => {
-      delays.push(performance.now() - last);
-      last = performance.now();
-    }, 5);
+    /** How many messages had come each time something else had its turn. */
+    const turns = new Set<number>();
+    const timer = setInterval(() => turns.add(seen), 1);
     const flood = Array.from({ length: 10_000 }, (_, i) => `<message from='s${i}@evil.test/x'><body>flood ${i}</body></message>`);
     for (let at = 0; at < flood.length; at += 100) {
       session.send(flood.slice(at, at + 100).join(''));
@@ -418,7 +415,8 @@ describe('the protocol', () => {
     await session.sync();
     clearInterval(timer);
     expect(seen).toBe(10_000);
-    expect(delays.sort((a, b) => a - b)[Math.floor(delays.length * 0.99)]).toBeLessThan(100);
+    // However fast the machine is: others had their turn between them, many times.
+    expect(turns.size).toBeGreaterThan(10);
   });
 
   test('what somebody is looking at is told, and told again after resuming', async () => {
