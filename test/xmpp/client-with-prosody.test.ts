@@ -181,7 +181,7 @@ test('closing waits for the server, and loses nothing that was sent', async () =
   for (let i = 0; i < 30; i += 1) alice.client.send(text(bob.client.jid, i));
   const started = performance.now();
   await alice.client.close();
-  expect(performance.now() - started).toBeLessThan(2_000);
+  expect(performance.now() - started).toBeLessThan(15_000);
   await bob.got(30);
   expect(undelivered).toBe(0);
 });

