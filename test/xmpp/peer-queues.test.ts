@@ -50,7 +50,8 @@ describe('queues of peers', () => {
   test('give the event loop its turn during a flood, and tell of the pressure once each way', async () => {
     const pressure: boolean[] = [];
     let done = 0;
-    let longest = 0;
+    /** Turns that others had meanwhile. */
+    let given = 0;
     const queues = new PeerQueues<number>({
       work: () => {
         const end = performance.now() + 0.05;
@@ -62,15 +63,14 @@ describe('queues of peers', () => {
     });
     for (let item = 0; item < 3000; item += 1) queues.push('a', item);
     expect(pressure).toEqual([true]);
-    let before = performance.now();
     while (done < 3000) {
       await nextTurn();
-      longest = Math.max(longest, performance.now() - before);
-      before = performance.now();
+      given += 1;
     }
     await turns();
     expect(pressure).toEqual([true, false]);
-    expect(longest).toBeLessThan(1000);
+    // 150 ms of work: far from one slice.
+    expect(given).toBeGreaterThan(5);
   });
 
   test('hold back a peer who floods faster than it is worked on, and only as long as it gets on', async () => {
