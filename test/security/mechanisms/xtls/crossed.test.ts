@@ -58,7 +58,7 @@ describe('offers that cross', () => {
     wire.filter = (transit) => {
       if (!serialize(transit.stanza).includes('session-initiate') || late.length >= 2) return [transit];
       late.push(transit);
-      return late.length === 2 ? [] : [];
+      return [];
     };
     romeo.start(JULIET);
     juliet.start(ROMEO);
