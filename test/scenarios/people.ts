@@ -108,20 +108,17 @@ export async function befriend(one: Person, other: Person): Promise<void> {
     await who.connection.call(names.contactList, 'RequestSubscription', [handle], '');
   }
   for (const [who, whom] of [[one, other], [other, one]] as const) {
-    const handle = await who.connection.handle(whom.jid);
-    await contactIsThere(who, handle);
+    await contactIsThere(who.connection, whom.jid);
   }
 }
 
-/** The contact is available and its client says that it can be secured. */
-async function contactIsThere({ connection }: Person, handle: number): Promise<void> {
-  const isThere = async (): Promise<boolean> => {
-    const attributes = await connection.attributes(handle, names.presence);
-    return (attributes[`${names.presence}/presence`] as [number])[0] === 2;
-  };
+/** Waits until a contact is available. */
+export async function contactIsThere(connection: TelepathyConnection, jid: string): Promise<void> {
+  const handle = await connection.handle(jid);
   const changed = connection.signal('PresencesChanged', ([presences]) => (presences as Map<number, [number]>).get(handle)?.[0] === 2);
   changed.catch(() => undefined);
-  if (!(await isThere())) await changed;
+  const attributes = await connection.attributes(handle, names.presence);
+  if ((attributes[`${names.presence}/presence`] as [number])[0] !== 2) await changed;
 }
 
 export interface Talk {
