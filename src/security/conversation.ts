@@ -255,7 +255,7 @@ export class Conversation {
       this.#enter(this.#shown.size > 0 ? 'not-revived' : 'fell-back');
     } else if (this.#state === SecurityState.negotiating || this.#state === SecurityState.secure) {
       this.#endReason = this.#isDead ? 'key-changed' : end.reason;
-      this.#isDead ||= !isRevivable(end.reason, session.facts.kind === 'xtls-anonymous');
+      this.#isDead ||= end.isViolated === true || !isRevivable(end.reason, session.facts.kind === 'xtls-anonymous');
       this.#enter('ended');
     }
     this.#owner.sessionEnded(this, session, end);

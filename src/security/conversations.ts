@@ -428,7 +428,7 @@ export class Conversations implements ConversationOwner {
     record.cancelTimer = this.#around.tasks.after('age of a session', Math.max(dueAt(record) - performance.now(), 1000), async () => {
       if (conversation.state !== SecurityState.secure) return;
       if (performance.now() < dueAt(record)) this.#expireLater(conversation, record);
-      else await conversation.session?.end();
+      else await conversation.session?.end('clean');
     });
   }
 

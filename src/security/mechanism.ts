@@ -44,6 +44,8 @@ export interface SessionEnd {
   readonly error?: HushError;
   /** The state in which it ended. Only an end out of `discovering` or `negotiating` leaves an opportunistic conversation in plaintext. */
   readonly from: SessionState;
+  /** The authenticated peer broke the rules: no session revives the conversation. */
+  readonly isViolated?: boolean;
 }
 
 export interface Session {

@@ -311,6 +311,17 @@ describe('a secured conversation', () => {
     expect(it.session.state).toBe('secure');
     await jest.advanceTimersByTimeAsync(60_000);
     expect(it.session.state).toBe('ended');
+    // Nobody wanted that: it may be revived.
+    expect(it.conversation).toMatchObject({ endReason: 'clean', isDead: false });
+  });
+
+  test('is dead when the contact broke the rules, and only cut off when it vanished', async () => {
+    for (const isViolated of [true, false]) {
+      const it = await secured();
+      it.session.finish({ reason: 'unauthenticated', from: 'secure', isViolated });
+      expect(it.conversation).toMatchObject({ state: SecurityState.ended, endReason: 'unauthenticated', isDead: isViolated });
+      await tasks.end();
+    }
   });
 
   test('a session from another device is another conversation', async () => {

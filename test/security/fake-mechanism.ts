@@ -38,8 +38,8 @@ export class FakeSession implements Session {
     return message.attrs.id;
   }
 
-  end(): Promise<void> {
-    if (this.state !== 'ended') this.finish({ reason: 'local', from: this.state });
+  end(as: 'local' | 'clean' = 'local'): Promise<void> {
+    if (this.state !== 'ended') this.finish({ reason: as, from: this.state });
     return Promise.resolve();
   }
 

@@ -74,6 +74,8 @@ export class XtlsSession implements Session {
   #endsAs: 'local' | 'clean' | undefined;
   /** Both ends have written their `</stream:stream>`: whatever happens to the transport now takes nothing away. `answered` = the peer was first, and closes the transport. */
   #mutual: 'no' | 'asked' | 'answered' = 'no';
+  /** The peer broke the rules inside. */
+  #isViolated = false;
 
   constructor({ peer, demands, around, owner }: XtlsSessionOptions) {
     this.peer = peer;
@@ -189,6 +191,7 @@ export class XtlsSession implements Session {
         violated: (error) => {
           // Plaintext after the peer's end is nothing that an honest peer wrote.
           this.#mutual = 'no';
+          this.#isViolated = true;
           this.fail(error, 'security-error');
         },
       },
@@ -330,7 +333,7 @@ export class XtlsSession implements Session {
     this.#verification?.end();
     this.#enter(from === 'secure' || from === 'closing' ? 'end' : 'fail');
     this.#around.log.debug({ peer: this.peer, reason, from, err: error }, 'a session ended');
-    this.#tell((listener) => listener.ended?.({ reason, from, ...(error !== undefined && { error }) }));
+    this.#tell((listener) => listener.ended?.({ reason, from, isViolated: this.#isViolated, ...(error !== undefined && { error }) }));
     this.#listeners.clear();
     this.#resolveEnded();
   }
