@@ -106,7 +106,17 @@ export class XmlStream {
     const header = this.#wire.headerElement();
     Object.assign(header.attrs, { to: this.#domain, ...(from !== undefined && { from }), 'xml:lang': 'en' });
     this.write(this.#wire.header(header));
+    if (this.#isEncrypted) this.#socket.once('session', () => setImmediate(() => this.#acknowledge()));
     return new Promise((resolve, reject) => this.#wait((waiting) => (this.#header = waiting), { resolve, reject }));
+  }
+
+  /**
+   * A server with Nagle's algorithm on sends what follows its first TLS ticket when that is acknowledged, and the system does so 40 ms later, or with the next bytes that
+   * leave: here, one space. White space means nothing between the header and the first element (RFC 6120 §4.6.1); later it would, so it goes only while the header is awaited. Never inside the event, which comes from
+   * the middle of OpenSSL's reading: what is written there is garbage.
+   */
+  #acknowledge(): void {
+    if (this.#header !== undefined) this.write(' ');
   }
 
   /** The next element of the negotiation. */
