@@ -173,6 +173,10 @@ export class Conversation {
     this.#waiting.push(waiting);
   }
 
+  get hasWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /** Takes what waits, to be sent or failed by the caller. */
   takeWaiting(): Waiting[] {
     const waiting = this.#waiting;

@@ -4,6 +4,9 @@ import type { Log } from '../log.ts';
 import type { Tasks } from '../tasks.ts';
 import type { Element } from '../xmpp/element.ts';
 import type { BareJid, FullJid, Jid } from '../xmpp/jid.ts';
+import { untilSecure } from './attempt.ts';
+import { choose, inOrder, known, lastHeardFirst } from './choice.ts';
+import type { Choice, Options } from './choice.ts';
 import { Conversation, SecurityState } from './conversation.ts';
 import type { ConversationOwner } from './conversation.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -149,8 +152,11 @@ export class Conversations implements ConversationOwner {
     const record = this.#records.get(conversation);
     if (record === undefined) return;
     record.isShown = false;
-    if (conversation.state === SecurityState.secure) this.#expireLater(conversation, record);
-    else this.#forget(conversation);
+    const { session, state } = conversation;
+    if (state === SecurityState.secure) this.#expireLater(conversation, record);
+    else if (session === undefined) this.#forget(conversation);
+    // What still waits is to leave as well as it can; an attempt that nobody waits for ends. Either way it is forgotten with its session.
+    else if (!conversation.hasWaiting) this.#around.tasks.run('nobody waits for this session', () => session.end());
   }
 
   /** A message was sent or received in it. `from`: the resource it came from. */
@@ -171,8 +177,8 @@ export class Conversations implements ConversationOwner {
 
   /** Names of the mechanisms that could be started with a contact now, best first. */
   available(peer: BareJid): string[] {
-    const resources = this.#around.resources(peer);
-    return this.#wanted([]).filter((mechanism) => resources.some((resource) => mechanism.available(resource) === true)).map(({ name }) => name);
+    const { mechanisms, resources } = this.#options(peer, []);
+    return mechanisms.filter((mechanism) => resources.some((resource) => mechanism.available(resource) === true)).map(({ name }) => name);
   }
 
   /** What local requests to this contact demand now, all together. For Authority. */
@@ -212,8 +218,8 @@ export class Conversations implements ConversationOwner {
     this.#pendingDemands.set(peer, [...all, pending]);
     try {
       if (conversation.state !== SecurityState.secure) {
-        if (conversation.session === undefined) this.#start(conversation, this.#choose(peer, options.mechanisms ?? []), demands);
-        await this.#untilSecure(conversation, options.signal);
+        if (conversation.session === undefined) this.#start(conversation, choose(this.#options(peer, options.mechanisms ?? [])), demands);
+        await untilSecure(conversation, { tasks: this.#around.tasks, limitMs: limits.attempt, signal: options.signal });
       }
       const [lacking] = missing(demands, conversation.claims).filter((claim) => claim !== 'Verified');
       if (lacking !== undefined) {
@@ -247,7 +253,7 @@ export class Conversations implements ConversationOwner {
       if (conversation.state === SecurityState.secure || conversation.state === SecurityState.negotiating) continue;
       if (this.hasLiveSession(peer)) continue;
       try {
-        const choice = this.#known(peer, []);
+        const choice = known(this.#options(peer, []));
         if (choice !== undefined && !this.#record(conversation).atEnd.has(choice.resource)) this.#start(conversation, choice, conversation.demands);
       } catch (error) {
         this.#around.log.info({ err: error, contact: peer }, 'the conversation was not secured');
@@ -338,71 +344,18 @@ export class Conversations implements ConversationOwner {
     if (left.every(({ kind }) => kind !== 'securable')) for (const other of left) other.promote();
   }
 
-  /** The best mechanism that is known to work with a resource of the contact. The resource last heard from comes first. */
-  #known(peer: BareJid, names: readonly string[]): { mechanism: Mechanism; resource: FullJid } | undefined {
+  /** What can be chosen from for a contact, the resource last heard from first. */
+  #options(peer: BareJid, names: readonly string[]): Options {
+    const { mechanisms, trust } = this.#around;
     const heard = [...this.of(peer)].flatMap((conversation) => this.#record(conversation).lastHeard ?? []);
-    const resources = this.#around.resources(peer);
-    const ordered = [...resources.filter((resource) => heard.includes(resource)), ...resources.filter((resource) => !heard.includes(resource))];
-    for (const mechanism of this.#wanted(names)) {
-      const resource = ordered.find((candidate) => mechanism.available(candidate) === true);
-      if (resource !== undefined) return { mechanism, resource };
-    }
-    return undefined;
+    return { mechanisms: inOrder(mechanisms, trust.mechanismOrder, names), resources: lastHeardFirst(this.#around.resources(peer), heard), wasSecured: trust.wasSecured(peer) };
   }
 
-  #wanted(names: readonly string[]): readonly Mechanism[] {
-    const { mechanismOrder } = this.#around.trust;
-    const ordered = this.#around.mechanisms.toSorted((a, b) => mechanismOrder.indexOf(a.name) - mechanismOrder.indexOf(b.name));
-    return names.length === 0 ? ordered : ordered.filter(({ name }) => names.includes(name));
-  }
-
-  /** As `#known`, else what is worth asking. Throws HushError where nothing can be tried. */
-  #choose(peer: BareJid, names: readonly string[]): { mechanism: Mechanism; resource: FullJid } {
-    const known = this.#known(peer, names);
-    if (known !== undefined) return known;
-    const mechanisms = this.#wanted(names);
-    if (mechanisms.length === 0) throw new HushError('not-implemented', 'no such mechanism');
-    const resources = this.#around.resources(peer);
-    if (resources.length === 0) throw new HushError('offline', 'the contact is not there');
-    for (const mechanism of mechanisms) {
-      const resource = resources.find((candidate) => mechanism.available(candidate) === undefined);
-      if (resource !== undefined) return { mechanism, resource };
-    }
-    if (this.#around.trust.wasSecured(peer)) throw new HushError('encryption-not-available', 'the client of the contact no longer says that it can secure conversations');
-    throw new HushError('not-capable', 'the client of the contact cannot secure conversations');
-  }
-
-  #start(conversation: Conversation, { mechanism, resource }: { mechanism: Mechanism; resource: FullJid }, demands: Claims): void {
+  #start(conversation: Conversation, { mechanism, resource }: Choice, demands: Claims): void {
     const session = mechanism.start(resource, { demands });
     // What is sent from now on waits, unless it has to be asked first whether this contact can do it at all.
     if (this.#around.trust.wasSecured(conversation.peer) || mechanism.available(resource) === true) conversation.startWaiting();
     conversation.attach(session);
-  }
-
-  async #untilSecure(conversation: Conversation, signal: AbortSignal): Promise<void> {
-    const { promise, settle } = settled();
-    const stopListening = conversation.listen({
-      changed: () => {
-        if (conversation.state === SecurityState.secure) settle(undefined);
-      },
-      ended: (end) => settle(end.error ?? endedError(end.reason)),
-    });
-    const stopWaiting = this.#around.tasks.after('attempt', limits.attempt, () => settle(new HushError('encryption-not-available', `not secured in time: ${conversation.session?.state ?? 'no session'}`)));
-    const onAbort = (): void => settle(asHushError(signal.reason));
-    signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      if (signal.aborted) onAbort();
-      if (conversation.state === SecurityState.secure) settle(undefined);
-      const error = await promise;
-      if (error === undefined) return;
-      // The attempt is over for everyone who waits for it.
-      if (conversation.state !== SecurityState.secure) await conversation.session?.end();
-      throw error;
-    } finally {
-      stopListening();
-      stopWaiting();
-      signal.removeEventListener('abort', onAbort);
-    }
   }
 
   /** A message waits: not longer than the user would. For the gate. */
@@ -458,12 +411,4 @@ export class Conversations implements ConversationOwner {
 function dueAt({ isShown, lastMessage, securedAt }: Record): number {
   const old = Math.min(Math.max(securedAt + limits.age, lastMessage + limits.idle), securedAt + limits.maxAge);
   return isShown ? old : Math.min(old, lastMessage + limits.unseen);
-}
-
-function settled(): { promise: Promise<HushError | undefined>; settle: (error: HushError | undefined) => void } {
-  let settle: (error: HushError | undefined) => void = () => undefined;
-  const promise = new Promise<HushError | undefined>((resolve) => {
-    settle = resolve;
-  });
-  return { promise, settle };
 }

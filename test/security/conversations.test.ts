@@ -178,6 +178,24 @@ describe('an opportunistic conversation', () => {
   });
 });
 
+test('a window closed before the conversation is secure ends the attempt, unless something waits to be sent', async () => {
+  for (const hasWaiting of [false, true]) {
+    const it = await world();
+    const fate: Fate = { left: [], failed: [] };
+    const conversation = it.conversations.create(bob, 'securable');
+    it.conversations.shown(conversation, true);
+    if (hasWaiting) send(it, conversation, 'hello', fate);
+    it.conversations.hidden(conversation);
+    await turn();
+    expect(it.mechanism.last.state).toBe(hasWaiting ? 'negotiating' : 'ended');
+    if (hasWaiting) it.mechanism.last.secure();
+    await turn();
+    expect(fate.left).toEqual(hasWaiting ? ['hello'] : []);
+    expect([...it.conversations.of(bob)]).toHaveLength(hasWaiting ? 1 : 0);
+    await tasks.end();
+  }
+});
+
 describe('a secured conversation', () => {
   async function secured(facts = {}): Promise<World & { conversation: Conversation; session: FakeSession; fate: Fate }> {
     const it = await world();

@@ -1,0 +1,38 @@
+/** Waiting for a conversation to become secure. */
+import { asHushError, HushError } from '../errors.ts';
+import type { Tasks } from '../tasks.ts';
+import type { Conversation } from './conversation.ts';
+import { SecurityState } from './conversation.ts';
+import { endedError } from './policy.ts';
+
+/**
+ * Settles when `conversation`, which has a session under way, is secure. Rejects with HushError when the session ends, when `limitMs` are over
+ * (`encryption-not-available`, saying at which step), or when `signal` is aborted; the attempt is over then for everyone who waits for it.
+ */
+export async function untilSecure(conversation: Conversation, { tasks, limitMs, signal }: { tasks: Tasks; limitMs: number; signal: AbortSignal }): Promise<void> {
+  let settle: (error: HushError | undefined) => void = () => undefined;
+  const outcome = new Promise<HushError | undefined>((resolve) => {
+    settle = resolve;
+  });
+  const stopListening = conversation.listen({
+    changed: () => {
+      if (conversation.state === SecurityState.secure) settle(undefined);
+    },
+    ended: (end) => settle(end.error ?? endedError(end.reason)),
+  });
+  const stopTimer = tasks.after('attempt', limitMs, () => settle(new HushError('encryption-not-available', `not secured in time: ${conversation.session?.state ?? 'no session'}`)));
+  const onAbort = (): void => settle(asHushError(signal.reason));
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    if (signal.aborted) onAbort();
+    if (conversation.state === SecurityState.secure) settle(undefined);
+    const error = await outcome;
+    if (error === undefined) return;
+    if (conversation.state !== SecurityState.secure) await conversation.session?.end();
+    throw error;
+  } finally {
+    stopListening();
+    stopTimer();
+    signal.removeEventListener('abort', onAbort);
+  }
+}
