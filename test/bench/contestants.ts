@@ -18,6 +18,8 @@ export interface Contender {
   readonly manager: string;
   /** Where its accounts live; without one it cannot connect. */
   readonly prosody?: Prosody;
+  /** Whether it secures conversations end to end, which hush does by itself unless told otherwise. */
+  readonly isSecured?: boolean;
 }
 
 const bareName = 'org.example.BareNode';
@@ -38,6 +40,11 @@ export function hush(label: string, prosody?: Prosody, program?: string): Conten
   return { label, manager: 'hush', service: { ...service, busNames: [hushBusName] }, ...(prosody && { prosody }) };
 }
 
+/** The same, with its conversations secured. */
+export function secured(contender: Contender): Contender {
+  return { ...contender, label: `${contender.label}, secured`, isSecured: true };
+}
+
 export class Contestant {
   readonly label: string;
   readonly session: Session;
@@ -47,6 +54,10 @@ export class Contestant {
     this.label = contender.label;
     this.session = session;
     this.#contender = contender;
+  }
+
+  get isSecured(): boolean {
+    return this.#contender.isSecured ?? false;
   }
 
   get #busName(): string {
@@ -89,8 +100,8 @@ export class Contestant {
     const { prosody } = this;
     const { manager } = this.#contender;
     const account = { account: prosody.jid(user), password: user, server: '127.0.0.1', port: prosody.port };
-    const plain = manager === 'haze' ? { 'require-encryption': false, 'auth-plain-in-clear': true } : { 'require-encryption': false };
-    return new TelepathyClient(this.session.bus, manager).requestConnection({ ...account, ...(prosody.tlsPort === 0 && plain) });
+    const own = manager === 'haze' ? { 'auth-plain-in-clear': true } : { 'org.freedesktop.Telepathy.Connection.Interface.Security.Policy': this.isSecured ? 'opportunistic' : 'off' };
+    return new TelepathyClient(this.session.bus, manager).requestConnection({ ...account, ...own, ...(prosody.tlsPort === 0 && { 'require-encryption': false }) });
   }
 
   async connect(user: string): Promise<TelepathyConnection> {

@@ -1,7 +1,9 @@
 /** Messages between two connections of one process: how many a second, how long to a friend and back, and what they cost. */
+import { setTimeout } from 'node:timers/promises';
+import { names } from '../harness/telepathy-client.ts';
 import type { TelepathyConnection, TextChannel } from '../harness/telepathy-client.ts';
 import type { Servers } from './bench.ts';
-import { haze, hush, processorTime, withContestants } from './contestants.ts';
+import { haze, hush, processorTime, secured, withContestants } from './contestants.ts';
 import type { Contestant } from './contestants.ts';
 import { inTurns, median } from './figures.ts';
 import type { Section } from './figures.ts';
@@ -14,18 +16,20 @@ export interface MessagesOptions {
   readonly roundTrips: number;
 }
 
+/** Securable's State: secure. */
+const secureState = 2;
 /** Calls of SendMessage that are under way at the same time. */
 const inFlight = 50;
 /** Messages acknowledged by one call. */
 const atOnce = 50;
 
 export async function messages({ tls, plain }: Servers, { rounds, count, roundTrips }: MessagesOptions): Promise<Section[]> {
-  const contenders = [hush('hush', plain), hush('hush again', plain), haze(plain), hush('hush, TLS', tls)];
+  const contenders = [hush('hush', plain), hush('hush again', plain), haze(plain), hush('hush, TLS', tls), secured(hush('hush', plain))];
   return withContestants(contenders, async (contestants) => {
     const pairs: Pair[] = [];
     // Everybody has two users to themselves: all are online at the same time.
     for (const [index, contestant] of contestants.entries()) pairs.push(await Pair.connect(contestant, `alice${index}`, `bob${index}`));
-    const references = ['haze'];
+    const references = ['haze', 'hush'];
     const rates = await inTurns(pairs.map((pair) => ({ label: pair.label, measure: () => pair.rate(count) })), rounds, 1);
     const costs = pairs.map(({ label, costs: samples }) => ({ label, samples: samples.slice(1) }));
     const trips = await inTurns(pairs.map((pair) => ({ label: pair.label, measure: () => pair.roundTrip(roundTrips) })), rounds, 1);
@@ -63,6 +67,7 @@ class Pair {
     const pair = new Pair(contestant.label, await contestant.pid(), ours, theirs);
     // Once there and back, so that each side knows the other's resource.
     await pair.roundTrip(1);
+    if (contestant.isSecured) await Promise.all([ours, theirs].map(secure));
     return pair;
   }
 
@@ -99,12 +104,21 @@ async function online(contestant: Contestant, user: string): Promise<TelepathyCo
   return connection;
 }
 
+/** Waits until everything that goes through a channel is secured. */
+async function secure(channel: TextChannel): Promise<void> {
+  const stateOf = (): Promise<unknown> => channel.get(names.securable, 'State');
+  for (let looks = 0; (await stateOf()) !== secureState; looks++) {
+    if (looks === 100) throw new Error(`${channel.path} is not secured`);
+    await setTimeout(50);
+  }
+}
+
 /** Settles when that many messages have arrived, all acknowledged. */
 function received(channel: TextChannel, count: number): Promise<void> {
   return new Promise((resolve, reject) => {
     let ids: number[] = [];
     let remaining = count;
-    const timer = setTimeout(() => finish(() => reject(new Error(`${remaining} of ${count} messages have not come to ${channel.path}`))), 60_000);
+    const timer = globalThis.setTimeout(() => finish(() => reject(new Error(`${remaining} of ${count} messages have not come to ${channel.path}`))), 60_000);
     const off = channel.onReceived(({ id }) => {
       ids.push(id);
       remaining -= 1;
