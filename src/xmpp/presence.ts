@@ -1,4 +1,5 @@
 /** Who is there: our own presence, that of the contacts we may see, and subscriptions. Source: RFC 6121 §3, §4. */
+import { HushError } from '../errors.ts';
 import { childText, children, elements, namespaceOf, ns, text, xml } from './element.ts';
 import type { Element } from './element.ts';
 import { Emitter } from '../emitter.ts';
@@ -150,9 +151,16 @@ export class PresenceTracker {
     this.#own = own;
   }
 
-  /** Sends our presence once more when something in it has changed; nothing while we are not available. */
+  /** Sends our presence once more when something in it has changed; nothing while we are not available, or once the stream is over. */
   refresh(): void {
-    if (this.#own !== undefined) this.send(this.#own);
+    if (this.#own === undefined) return;
+    try {
+      this.send(this.#own);
+    } catch (error) {
+      // An answer that came just before the end is still being dealt with.
+      if (!(error instanceof HushError) || error.condition !== 'disconnected') throw error;
+      this.#own = undefined;
+    }
   }
 
   /** Tells everyone that we are gone, though connected. */

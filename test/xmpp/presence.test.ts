@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { HushError } from '../../src/errors.ts';
 import { xml } from '../../src/xmpp/element.ts';
 import { parseBareJid } from '../../src/xmpp/jid.ts';
 import { PresenceTracker } from '../../src/xmpp/presence.ts';
@@ -198,6 +199,17 @@ describe('subscriptions', () => {
 });
 
 describe('our own presence', () => {
+  test('is not sent again once the stream is over, and that is no failure', async () => {
+    const { session, presence } = await tracker({});
+    presence.send({});
+    session.send = () => {
+      throw new HushError('disconnected', 'there is no stream');
+    };
+    expect(() => presence.refresh()).not.toThrow();
+    // Whoever sends on purpose hears of it.
+    expect(() => presence.send({})).toThrow('there is no stream');
+  });
+
   test('carries what decorators add, and can be sent again', async () => {
     const { session, presence } = await tracker({});
     const undo = presence.decorate((own) => own.append(xml('c', { xmlns: 'caps' })));
