@@ -61,6 +61,16 @@ describe.each([
     expect(`${log}${blocks}`.toLowerCase().includes(fingerprint) || blocks.includes(Buffer.from(fingerprint, 'hex').toString('latin1'))).toBe(false);
   });
 
+  test('see of each other that they can be secured', async () => {
+    const capabilities = 'org.freedesktop.Telepathy.Connection.Interface.ContactCapabilities';
+    const handle = await alice.connection.handle(bob.jid);
+    const classes = (await alice.connection.attributes(handle, capabilities))[`${capabilities}/capabilities`] as [Record<string, unknown>, string[]][];
+    expect(classes.map(([fixed]) => fixed[`${names.securable}.Encrypted`])).toEqual([undefined, true]);
+    const stranger = await alice.connection.handle('nobody@example.org');
+    const less = (await alice.connection.attributes(stranger, capabilities))[`${capabilities}/capabilities`] as unknown[];
+    expect(less).toHaveLength(1);
+  });
+
   test('know that a message has arrived, inside the session', async () => {
     const { out } = await talk(alice, bob, 'first');
     const report = out.received();

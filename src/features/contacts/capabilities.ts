@@ -1,11 +1,11 @@
 /** ContactCapabilities and ClientTypes: what contacts can be asked for, and on what they are. Connection.Interface.ContactCapabilities, .ClientTypes; XEP-0115 */
 import { strv, Variant } from '../../bus/types.ts';
 import type { VariantMap } from '../../bus/types.ts';
-import { contactChannelClass } from '../../telepathy/channel-request.ts';
-import { TEXT } from '../../telepathy/constants.ts';
+import type { ChannelClass } from '../../telepathy/channel-request.ts';
 import { bareOf, isFull } from '../../xmpp/jid.ts';
 import type { BareJid, FullJid, Jid } from '../../xmpp/jid.ts';
 import type { Account } from '../feature.ts';
+import { anyText, securedText } from '../text-classes.ts';
 import { Coalescer } from './coalescer.ts';
 import { contactOf, contactsOf } from './targets.ts';
 
@@ -14,18 +14,28 @@ const CLIENT_TYPES = 'org.freedesktop.Telepathy.Connection.Interface.ClientTypes
 
 type Class = [fixed: VariantMap, allowed: string[]];
 
-/** Everyone can be written to, now or when they are back. */
-const text = contactChannelClass(TEXT);
-const textClasses: Class[] = [[text.fixed, [...text.allowed]]];
+const toClass = ({ fixed, allowed }: ChannelClass): Class => [fixed, [...allowed]];
+const always: Class[] = [toClass(anyText)];
+const withSecured: Class[] = [toClass(anyText), toClass(securedText)];
 
 export function attachCapabilities(account: Account): void {
-  const { connection } = account;
-  connection.contacts.provide(CAPABILITIES, () => [[`${CAPABILITIES}/capabilities`, new Variant('a(a{sv}as)', textClasses)]]);
+  const { caps, connection, conversations, presence } = account;
+  const classesOf = (contact: BareJid): Class[] => (conversations.available(contact).length > 0 ? withSecured : always);
+  const told = new Map<BareJid, Class[]>();
+  const changes = new Coalescer<BareJid>((contacts) => {
+    const changed = contacts.filter((contact) => (told.get(contact) ?? always) !== classesOf(contact));
+    for (const contact of changed) told.set(contact, classesOf(contact));
+    if (changed.length > 0) connection.object.emit(CAPABILITIES, 'ContactCapabilitiesChanged', new Map(changed.map((contact) => [account.handleOf(contact), classesOf(contact)])));
+  });
+  const changed = (jid: Jid): void => changes.add(bareOf(jid));
+  caps.events.on('changed', changed);
+  presence.events.on('changed', changed);
+  connection.contacts.provide(CAPABILITIES, (handle) => [[`${CAPABILITIES}/capabilities`, new Variant('a(a{sv}as)', classesOf(account.jidOf(handle)))]]);
   connection.addInterface(CAPABILITIES, {
     methods: {
       // What our own clients can do adds nothing to what every text client can: there is no other kind of channel.
       UpdateCapabilities: () => undefined,
-      GetContactCapabilities: (_call, handles) => new Map(contactsOf(account, handles).map((jid) => [account.handleOf(jid), textClasses])),
+      GetContactCapabilities: (_call, handles) => new Map(contactsOf(account, handles).map((jid) => [account.handleOf(jid), classesOf(jid)])),
     },
   });
 }

@@ -9,11 +9,7 @@ import { claimNames, deniabilityScope, isClaim } from '../../security/properties
 import type { Claim } from '../../security/properties.ts';
 import type { BaseChannel } from '../../telepathy/base-channel.ts';
 import type { Account } from '../feature.ts';
-
-export const SECURABLE = 'org.freedesktop.Telepathy.Channel.Interface.Securable';
-
-/** What a request for a channel may say about security. */
-export const requestable: readonly string[] = [...claimNames, 'RequiredProperties'].map((name) => `${SECURABLE}.${name}`);
+import { SECURABLE } from '../text-classes.ts';
 
 /** What a request asks for: claims that must hold, or a channel that is never secured. */
 export interface SecurityRequest {

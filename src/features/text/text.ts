@@ -1,12 +1,9 @@
 /** Text channels to contacts: conversations of the security core behind Channel.Type.Text. RFC 6121 §5 */
-import { bool } from '../../bus/types.ts';
 import { asHushError, HushError } from '../../errors.ts';
 import type { Conversation } from '../../security/conversation.ts';
 import { SecurityState } from '../../security/conversation.ts';
 import type { Opened } from '../../security/gate.ts';
 import { offSwitchRefusal } from '../../security/policy.ts';
-import { contactChannelClass } from '../../telepathy/channel-request.ts';
-import { TEXT } from '../../telepathy/constants.ts';
 import type { MessageParts } from '../../telepathy/message-parts.ts';
 import type { ChannelAnswer, ChannelManager, ChannelRequest } from '../../telepathy/requests.ts';
 import { child, xml } from '../../xmpp/element.ts';
@@ -19,19 +16,16 @@ import { receipt, readReceipt, RECEIPTS, wantsReceipt } from '../../xmpp/xep0184
 import { readDelay } from '../../xmpp/xep0203-delay.ts';
 import { Carbons } from '../../xmpp/xep0280-carbons.ts';
 import type { Account, Feature } from '../feature.ts';
+import { anyText, securedText } from '../text-classes.ts';
 import { notify } from './notification.ts';
-import { readSecurityRequest, requestable, SECURABLE } from './securable.ts';
+import { readSecurityRequest } from './securable.ts';
 import type { SecurityRequest } from './securable.ts';
 import { SentMessages } from './sent-messages.ts';
 import type { SentMessage } from './sent-messages.ts';
 import { readText } from './stanza.ts';
 import { TextChannel } from './text-channel.ts';
 
-const encrypted = `${SECURABLE}.Encrypted`;
-const classes = [
-  contactChannelClass(TEXT, requestable),
-  contactChannelClass(TEXT, requestable.filter((name) => name !== encrypted), [[encrypted, bool(true)]]),
-];
+const classes = [anyText, securedText];
 
 /** Marks what a chat room sends on behalf of someone in it: its addresses are no contacts. XEP-0045 §7.5 */
 const ROOM_USER = 'http://jabber.org/protocol/muc#user';

@@ -8,7 +8,11 @@ import { failure, Setting } from '../setting.ts';
 const of = <N extends string>(name: N): `org.freedesktop.Telepathy.Connection.Interface.${N}` => `org.freedesktop.Telepathy.Connection.Interface.${name}`;
 const [capabilities, clientTypes, info, addressing, blocking] = [of('ContactCapabilities'), of('ClientTypes'), of('ContactInfo'), of('Addressing1'), names.contactBlocking];
 
-const textClass = [{ [`${names.channel}.ChannelType`]: names.text, [`${names.channel}.TargetHandleType`]: 1 }, [`${names.channel}.TargetHandle`, `${names.channel}.TargetID`]];
+const text = { [`${names.channel}.ChannelType`]: names.text, [`${names.channel}.TargetHandleType`]: 1 };
+const allowed = (...more: string[]): unknown => expect.arrayContaining([`${names.channel}.TargetHandle`, `${names.channel}.TargetID`, `${names.securable}.RequiredProperties`, ...more]);
+const textClass = [text, allowed(`${names.securable}.Encrypted`)];
+/** Of a contact whose client can be secured. */
+const securedClass = [{ ...text, [`${names.securable}.Encrypted`]: true }, allowed()];
 
 let setting: Setting;
 let ada: TelepathyConnection;
@@ -26,8 +30,9 @@ afterAll(async () => {
   await setting.stop();
 });
 
-test('every contact can be written to', async () => {
-  expect(plain(await ada.call(capabilities, 'GetContactCapabilities', [benAtAda, stranger]))).toEqual([{ [benAtAda]: [textClass], [stranger]: [textClass] }]);
+test('every contact can be written to, and one whose client can be secured says so', async () => {
+  await ada.events.expect({ name: 'ContactCapabilitiesChanged', args: ([changed]: readonly unknown[]) => (changed as Map<number, unknown>).has(benAtAda) });
+  expect(plain(await ada.call(capabilities, 'GetContactCapabilities', [benAtAda, stranger]))).toEqual([{ [benAtAda]: [textClass, securedClass], [stranger]: [textClass] }]);
   await ada.callAs('a(saa{sv}as)', capabilities, 'UpdateCapabilities', [['org.freedesktop.Telepathy.Client.Somebody', [], []]]);
   // Also before Connect: that is when Mission Control says it.
   const dan = await setting.request('dan');
@@ -138,7 +143,7 @@ test('all that is known of a contact in one call, each attribute under its inter
     [`${blocking}/blocked`]: false,
     [`${names.aliasing}/alias`]: 'Ben',
     [`${names.avatars}/token`]: '',
-    [`${capabilities}/capabilities`]: [textClass],
+    [`${capabilities}/capabilities`]: [textClass, securedClass],
     [`${clientTypes}/client-types`]: ['pc'],
     [`${info}/info`]: [['fn', [], ['Benjamin']]],
     [`${addressing}/uris`]: [`xmpp:${setting.jid('ben')}`],
