@@ -20,7 +20,7 @@ import { Trust } from './security/trust.ts';
 import type { Policy } from './security/trust.ts';
 import { BaseConnection } from './telepathy/base-connection.ts';
 import { XmppClient } from './xmpp/client.ts';
-import { bareOf, domainOf, isFull, parseBareJid } from './xmpp/jid.ts';
+import { bareOf, domainOf, isFull } from './xmpp/jid.ts';
 import type { BareJid, FullJid } from './xmpp/jid.ts';
 import { PresenceTracker } from './xmpp/presence.ts';
 import { Roster } from './xmpp/roster.ts';
@@ -177,7 +177,8 @@ export function newConnection(bus: Bus, log: Log, options: AccountOptions): Base
     pep: new Pep(client, disco, roster),
     vcards: new VCards(client),
     handleOf: (jid) => connection.handles.ensure(bareOf(jid)),
-    jidOf: (handle) => parseBareJid(connection.handles.id(handle)),
+    // What stands behind a handle is what `normalize` made of it.
+    jidOf: (handle) => connection.handles.id(handle) as BareJid,
   };
   for (const feature of features) feature.attach(services);
   slowDownWith(bus, client, gate, accountLog);

@@ -17,6 +17,9 @@ export class HandleRepository {
 
   /** The handle of an identifier in any spelling, made if there is none yet. Throws HushError('invalid-handle') for what is none. */
   ensure(id: string): Handle {
+    // Most come as they are kept here, and what is kept here is normalised.
+    const same = this.#handleById.get(id);
+    if (same !== undefined) return same;
     const normalized = this.#normalize(id);
     const known = this.#handleById.get(normalized);
     if (known !== undefined) return known;
@@ -27,7 +30,7 @@ export class HandleRepository {
 
   /** The handle of an identifier in any spelling, if one was made. Throws HushError('invalid-handle') for what is no identifier. */
   find(id: string): Handle | undefined {
-    return this.#handleById.get(this.#normalize(id));
+    return this.#handleById.get(id) ?? this.#handleById.get(this.#normalize(id));
   }
 
   /** The normalised identifier behind a handle. Throws HushError('invalid-handle') for a number that is none. */

@@ -17,7 +17,8 @@ export function canonicalDomain(text: string): string {
   const domain = labels.join('.');
   // Readers of URLs take such a name for an IPv4 address, in many spellings.
   if (/^[0-9]+$/.test(labels.at(-1) ?? '') && !isIPv4(domain)) refuse('neither a domain name nor an IPv4 address');
-  if (labels.some((label) => directionOf(label) !== 'none') && !labels.every((label) => directionOf(label) === 'rtl' || isLeftToRightLabel(label))) {
+  // No ASCII character is read from right to left.
+  if (/[^\x00-\x7F]/.test(domain) && labels.some((label) => directionOf(label) !== 'none') && !labels.every((label) => directionOf(label) === 'rtl' || isLeftToRightLabel(label))) {
     refuse('directions mixed in one domain');
   }
   return domain;
