@@ -172,7 +172,7 @@ export class Conversations implements ConversationOwner {
   stanceOf(conversation: Conversation): Stance {
     const { trust } = this.#around;
     const { peer, kind, demands } = conversation;
-    return { kind, policy: trust.policyOf(peer), isStrict: trust.isStrict(peer), demands, hasLiveSession: this.hasLiveSession(peer) };
+    return { kind, policy: trust.policyOf(peer), isStrict: trust.isStrict(peer), wasSecured: trust.wasSecured(peer), demands, hasLiveSession: this.hasLiveSession(peer) };
   }
 
   /** Names of the mechanisms that could be started with a contact now, best first. */

@@ -5,7 +5,7 @@ import type { Element } from '../xmpp/element.ts';
 import type { Jid } from '../xmpp/jid.ts';
 import type { Conversation } from './conversation.ts';
 import { plainFacts, SecurityState } from './conversation.ts';
-import { endedError, plaintextRefusal } from './policy.ts';
+import { endedError, plaintextRefusal, waitingRefusal } from './policy.ts';
 import type { Stance } from './policy.ts';
 import { claimsOf } from './properties.ts';
 import type { Claims } from './properties.ts';
@@ -104,6 +104,9 @@ export class Gate {
   release(conversation: Conversation): void {
     for (const waiting of conversation.takeWaiting()) {
       try {
+        // Whoever can make an attempt fail must not be given what was meant to be secured.
+        const refusal = conversation.state === SecurityState.insecure ? waitingRefusal(this.#options.stanceOf(conversation)) : undefined;
+        if (refusal !== undefined) throw refusal;
         const { id, mechanism } = this.#send(conversation, waiting.message);
         waiting.left(id, mechanism);
       } catch (error) {

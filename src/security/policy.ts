@@ -17,6 +17,8 @@ export type ConversationKind =
 export interface Stance {
   readonly kind: ConversationKind;
   readonly policy: Policy;
+  /** The contact's conversations were secured before. */
+  readonly wasSecured: boolean;
   /** The contact was verified once, or plaintext is ruled out for another reason. */
   readonly isStrict: boolean;
   readonly demands: Claims;
@@ -31,6 +33,11 @@ export function plaintextRefusal({ kind, policy, isStrict, demands, hasLiveSessi
   if (policy === 'required') return refusal('the policy requires a secured conversation, and there is none now');
   if (kind === 'companion' && hasLiveSession) return refusal('there is a secured conversation with this contact: use that one');
   return undefined;
+}
+
+/** Why a message that waited for a conversation to be secured may not go out in plaintext after all; undefined = it may. */
+export function waitingRefusal(stance: Stance): HushError | undefined {
+  return plaintextRefusal(stance) ?? (stance.wasSecured ? refusal('the conversation could not be secured, as it was before') : undefined);
 }
 
 function refusal(message: string): HushError {

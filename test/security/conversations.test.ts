@@ -133,6 +133,21 @@ describe('an opportunistic conversation', () => {
     expect(it.mechanism.started).toHaveLength(1);
   });
 
+  test.each(['negotiating', 'discovering'] as const)('reports what waited, when an attempt with a contact who was secured before comes to nothing (%s)', async (from) => {
+    const it = await world();
+    await it.trust.secured(bob, Buffer.from('key'), { mechanism: 'xtls', bound: true });
+    const fate: Fate = { left: [], failed: [] };
+    const conversation = it.conversations.create(bob, 'securable');
+    it.conversations.shown(conversation, true);
+    send(it, conversation, 'hello', fate);
+    it.mechanism.last.finish({ reason: 'failed', error: new HushError('rejected', 'declined'), from });
+    expect(conversation.state).toBe(SecurityState.insecure);
+    expect(fate).toEqual({ left: [], failed: ['encryption-not-available'] });
+    // What is sent now is what the state says: plaintext.
+    send(it, conversation, 'in the open', fate);
+    expect(fate.left).toEqual(['plain in the open']);
+  });
+
   test('is dead, never plaintext, when the handshake fails after its first byte', async () => {
     const it = await world();
     const fate: Fate = { left: [], failed: [] };
