@@ -62,9 +62,12 @@ export class Program {
   }
 
   /** The first line, past or future, that matches. Rejects when the program ends first or after `timeoutMs`. */
-  async line(pattern: RegExp, timeoutMs = 10_000): Promise<string> {
-    const past = this.#lines.find((line) => pattern.test(line));
-    if (past !== undefined) return past;
+  async line(pattern: RegExp, timeoutMs?: number): Promise<string> {
+    return this.#lines.find((line) => pattern.test(line)) ?? this.nextLine(pattern, timeoutMs);
+  }
+
+  /** The first line from now on that matches. Rejects as `line` does. */
+  async nextLine(pattern: RegExp, timeoutMs = 10_000): Promise<string> {
     let off: (() => void) | undefined;
     let timer: NodeJS.Timeout | undefined;
     try {

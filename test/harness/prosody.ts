@@ -108,6 +108,11 @@ export class Prosody {
     return this.#program.line(pattern, timeoutMs);
   }
 
+  /** Waits for the next line from now on. */
+  async nextLogLine(pattern: RegExp, timeoutMs?: number): Promise<string> {
+    return this.#program.nextLine(pattern, timeoutMs);
+  }
+
   /** Ends the server without a word to its clients; `restart` brings it back with the same ports and data. */
   async kill(): Promise<void> {
     await this.#program.kill();

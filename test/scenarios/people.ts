@@ -63,6 +63,11 @@ export class Person {
     return this.session.pidOf(hushBusName);
   }
 
+  /** Settles when hush has gone. */
+  async gone(): Promise<void> {
+    await this.session.gone(hushBusName);
+  }
+
   /** Ends it all. hush must not have complained of anything meanwhile. */
   async leave(): Promise<void> {
     const log = await this.session.log('hush');
@@ -90,6 +95,15 @@ export async function propertyOf(object: RemoteObject, interfaceName: string, pr
     });
     object.get(interfaceName, property).then(look, reject);
   });
+}
+
+/** Every change of such properties from now on, in order. */
+export function changesOf(object: RemoteObject, interfaceName: string): Record<string, unknown>[] {
+  const changes: Record<string, unknown>[] = [];
+  object.bus.subscribe({ sender: object.busName, path: object.path, interface: 'org.freedesktop.DBus.Properties', member: 'PropertiesChanged', arg0: interfaceName }, ({ body }) => {
+    changes.push(plain(body[1]) as Record<string, unknown>);
+  });
+  return changes;
 }
 
 export const state = (channel: RemoteObject, wanted: number): Promise<unknown> => propertyOf(channel, names.securable, 'State', (value) => value === wanted);

@@ -6,9 +6,9 @@ import type { Prosody } from '../harness/prosody.ts';
 import { startSession } from '../harness/session.ts';
 import type { Session } from '../harness/session.ts';
 import { TcpProxy } from '../harness/tcp-proxy.ts';
-import { names, plain, TelepathyClient, TextChannel, variants } from '../harness/telepathy-client.ts';
-import type { Message, RemoteObject, TelepathyConnection } from '../harness/telepathy-client.ts';
-import { arrivalOf, contactIsThere, Person, propertyOf, state, talk } from './people.ts';
+import { names, TelepathyClient, TextChannel, variants } from '../harness/telepathy-client.ts';
+import type { Message, TelepathyConnection } from '../harness/telepathy-client.ts';
+import { arrivalOf, changesOf, contactIsThere, Person, propertyOf, state, talk } from './people.ts';
 import { complaints } from './stage.ts';
 
 const owned: (() => Promise<void>)[] = [];
@@ -66,15 +66,6 @@ async function sendAll(channel: TextChannel, prefix: string, count: number, othe
 
 const numbered = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, number) => `${prefix} ${number}`);
 
-/** Every change of a channel's Securable properties from now on. */
-function changesOf(channel: RemoteObject): Record<string, unknown>[] {
-  const changes: Record<string, unknown>[] = [];
-  channel.bus.subscribe({ sender: channel.busName, path: channel.path, interface: 'org.freedesktop.DBus.Properties', member: 'PropertiesChanged', arg0: names.securable }, ({ body }) => {
-    changes.push(plain(body[1]) as Record<string, unknown>);
-  });
-  return changes;
-}
-
 test('10 000 secured messages in order, none lost or doubled, in one session, while the connection is cut and resumed three times', async () => {
   const [count, answers] = [10_000, 1_000];
   const prosody = await startServer(['alice', 'bob']);
@@ -91,7 +82,7 @@ test('10 000 secured messages in order, none lost or doubled, in one session, wh
   await Promise.all([state(out, 2), state(incoming, 2)]);
   const fingerprints = (): Promise<unknown[]> => Promise.all([out, incoming].map((channel) => channel.get(names.peerAuthentication, 'RemoteFingerprint')));
   const before = await fingerprints();
-  const changes = [changesOf(out), changesOf(incoming)];
+  const changes = [out, incoming].map((channel) => changesOf(channel, names.securable));
   const [bobs, alices] = [new Received(incoming), new Received(out)];
   const cuts = [2_500, 5_000, 7_500];
   const start = performance.now();
