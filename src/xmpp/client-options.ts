@@ -42,6 +42,8 @@ export interface Surroundings {
   /** Milliseconds for a login without people's answers, default 30 000; and for the server's own close, default 5 000. */
   readonly loginMs?: number;
   readonly closeMs?: number;
+  /** And for the first answer on a resumed stream, default 10 000. */
+  readonly answerMs?: number;
 }
 
 export interface ClientEvents {

@@ -39,6 +39,8 @@ const transitions: Readonly<Record<State, readonly State[]>> = {
 
 /** Bytes that may wait for a server that does not read. */
 const maxUnsentBytes = 8 * 1024 * 1024;
+/** Milliseconds for the first answer on a stream that was resumed. */
+const maxSilenceMs = 10_000;
 /** Failures after which another try to resume makes sense. */
 const passing: ReadonlySet<string> = new Set(['network-error', 'connection-refused', 'connection-lost', 'service-busy']);
 
@@ -294,6 +296,23 @@ export class XmppClient implements Session {
     this.#watch();
     for (const stanza of unacknowledged) this.#stream?.send(stanza);
     this.events.emit('resumed');
+    this.#demandAnswer();
+  }
+
+  /**
+   * A stream that takes what we send and never answers is worse than none: messages would wait in it for ever, and resuming it anew would change nothing.
+   * COMPAT: Prosody before 0.12.4 reads on in the middle of the stanza that the first connection was cut in.
+   */
+  #demandAnswer(): void {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    const before = this.#management.answers;
+    this.#management.ask();
+    const timer = setTimeout(() => {
+      if (this.#stream !== stream || this.#state !== 'online' || this.#management.answers > before) return;
+      this.#end(new HushError('connection-lost', 'the server does not answer on the resumed stream'));
+    }, this.#surroundings.answerMs ?? maxSilenceMs);
+    this.#ending.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
   }
 
   /** For good, in whatever state. */

@@ -44,6 +44,7 @@ export class StreamManagement {
   readonly #queue: Sent[] = [];
   #queuedBytes = 0;
   /** Stanzas since the last `<r/>`. */
+  #answers = 0;
   #unasked = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -95,6 +96,11 @@ export class StreamManagement {
     if (this.#state === 'on') this.#handled = (this.#handled + 1) >>> 0;
   }
 
+  /** How often the server has said what it has taken. */
+  get answers(): number {
+    return this.#answers;
+  }
+
   /** Asks the server to answer now. */
   ask(): void {
     this.#stopTimer();
@@ -126,8 +132,10 @@ export class StreamManagement {
   handle(element: Element): void {
     const { name, attrs } = element;
     if (is(element, 'r', SM) && this.#state !== 'off') this.acknowledge();
-    else if (is(element, 'a', SM) && this.#state === 'on') this.#confirm(attrs.h);
-    else if (is(element, 'enabled', SM) && this.#state === 'asked') this.#enabled(element);
+    else if (is(element, 'a', SM) && this.#state === 'on') {
+      this.#answers += 1;
+      this.#confirm(attrs.h);
+    } else if (is(element, 'enabled', SM) && this.#state === 'asked') this.#enabled(element);
     else if (is(element, 'failed', SM) && this.#state === 'asked') this.end();
     else if (is(element, 'resumed', SM) && this.#state === 'resuming') this.#resumed(attrs.previd, attrs.h);
     else if (is(element, 'failed', SM) && this.#state === 'resuming') this.#resumeFailed(attrs.h);

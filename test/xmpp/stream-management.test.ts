@@ -97,6 +97,22 @@ describe('a connection that is cut', () => {
     expect(client).toMatchObject({ jid: 'alice@example.test/home', isEncrypted: true, isVerified: true });
   });
 
+  test.each([[true], [false]])('is over when the server takes what is resumed and never answers (answers: %s)', async (answers) => {
+    const { server, proxy, client, session, told } = await online({}, { surroundings: { answerMs: 200 } });
+    session.answersByItself = false;
+    proxy.stall();
+    client.send(message(1));
+    proxy.cut();
+    proxy.restore();
+    const back = await server.accept();
+    expect(await back.login()).toBeUndefined();
+    back.answersByItself = answers;
+    await arrived(back, 1);
+    if (!answers) await next(client, 'closed');
+    else await waitFor(() => told.includes('delivered 1'));
+    expect(told.slice(told.indexOf('resumed') + 1)).toEqual(answers ? ['delivered 1'] : ['undelivered 1', 'closed connection-lost']);
+  });
+
   test('brings what the server had sent meanwhile, once', async () => {
     const { server, proxy, client, session } = await online();
     const seen: string[] = [];

@@ -27,8 +27,9 @@ export const contacts: Feature = {
   classes: [],
   attach(account) {
     const blocking = new Blocking(account.client);
-    attachPresence(account);
+    // The roster is asked for before presence goes out, which makes the server tell of everyone. RFC 6121 §2.2
     attachList(account, blocking);
+    attachPresence(account);
     attachGroups(account);
     attachBlocking(account, blocking);
     attachAliasing(account);
