@@ -1,4 +1,5 @@
 /** Where features are seen at work: hush as a process on a bus of its own, a Prosody beside it, and a client that calls and listens. */
+import { expect } from '@jest/globals';
 import { hushBusName, hushService } from '../harness/hush.ts';
 import { EventQueue } from '../harness/events.ts';
 import { startProsody } from '../harness/prosody.ts';
@@ -88,16 +89,14 @@ export class Setting {
     return this.session.pidOf(hushBusName);
   }
 
-  /** Lines that hush has written beyond ordinary ones: errors, and whatever is no line of the log. */
-  async complaints(): Promise<string[]> {
-    return (await this.session.log('hush')).split('\n').filter((line) => line !== '' && !/^\{"level":[1-4]0,/.test(line));
-  }
-
+  /** Ends everything. hush must not have written of errors meanwhile, nor anything that is no line of its log. */
   async stop(): Promise<void> {
+    const complaints = (await this.session.log('hush')).split('\n').filter((line) => line !== '' && !/^\{"level":[1-4]0,/.test(line));
     for (const peer of this.#peers) await peer.stop();
     for (const server of this.#servers) await server.close();
     await this.session.stop();
     await this.prosody.stop();
+    expect(complaints).toEqual([]);
   }
 }
 
