@@ -10,9 +10,10 @@ import { startProsody } from '../harness/prosody.ts';
 import type { Prosody, ProsodyOptions } from '../harness/prosody.ts';
 import { names, plain, RemoteObject } from '../harness/telepathy-client.ts';
 import type { BusSignal, TelepathyConnection } from '../harness/telepathy-client.ts';
+import { TcpProxy } from '../harness/tcp-proxy.ts';
 import { testClient } from '../xmpp/test-client.ts';
 
-const Reason = { requested: 1, network: 2, authentication: 3, encryption: 4, nameInUse: 5, expired: 8, hostname: 10, selfSigned: 12 } as const;
+const Reason = { requested: 1, network: 2, authentication: 3, encryption: 4, nameInUse: 5, untrusted: 7, expired: 8, hostname: 10, selfSigned: 12 } as const;
 const tls = 'org.freedesktop.Telepathy.Channel.Type.ServerTLSConnection';
 const limitMs = 5_000;
 
@@ -23,7 +24,7 @@ let setting: Setting;
 /** Somebody else's account in the same process. */
 let bystander: TelepathyConnection;
 let pid = 0;
-const prosodies: Prosody[] = [];
+const stops: { stop(): Promise<void> }[] = [];
 
 beforeAll(async () => {
   folder = await CertificateFolder.create();
@@ -46,7 +47,7 @@ afterEach(async () => {
   await bystander.call(names.presence, 'SetPresence', 'available', 'still here');
   await bystander.call('org.freedesktop.Telepathy.Connection.Interface.ContactInfo', 'RefreshContactInfo', [1]);
   await bystander.events.expect({ name: 'ContactInfoChanged' });
-  for (const prosody of prosodies.splice(0)) await prosody.stop();
+  for (const started of stops.splice(0)) await started.stop();
 });
 afterAll(async () => {
   await setting.stop();
@@ -57,7 +58,7 @@ const filesOf = ({ certFile, keyFile }: Certificate): { certificateFile: string;
 
 async function another(options: ProsodyOptions = {}): Promise<Prosody> {
   const prosody = await startProsody({ certificate: filesOf(good), users: { ada: password }, ...options });
-  prosodies.push(prosody);
+  stops.push(prosody);
   return prosody;
 }
 
@@ -119,6 +120,7 @@ describe('a login', () => {
     ['of another name', 'HostnameMismatch', Reason.hostname, () => folder.issue(authority, { dns: ['other.test'] })],
     ['that is over', 'Expired', Reason.expired, () => folder.issue(authority, { dns: ['localhost'], ...expired })],
     ['signed by itself', 'SelfSigned', Reason.selfSigned, () => folder.selfSigned({ dns: ['localhost'] })],
+    ['of an authority nobody knows', 'Untrusted', Reason.untrusted, async () => folder.issue(await folder.authority({ commonName: 'Nobody' }), { dns: ['localhost'] })],
   ] as const)('at a server with a certificate %s, refused or left alone', async (_, name, reason, make) => {
     const prosody = await another({ certificate: filesOf(await make()) });
     for (const [member, of, args] of [['Reject', 'org.freedesktop.Telepathy.Authentication.TLSCertificate', [[[1, 'org.freedesktop.Telepathy.Error.Cert.Untrusted', new Map([['user-requested', new Variant('b', true)]])]]]], ['Close', names.channel, []]] as const) {
@@ -129,7 +131,7 @@ describe('a login', () => {
       const since = performance.now();
       const object = new RemoteObject(connection.bus, connection.busName, member === 'Close' ? path : (properties[`${tls}.ServerCertificate`] as string));
       await object.call(of, member, ...args);
-      await fails(connection, `Cert.${member === 'Close' ? name : 'Untrusted'}`, member === 'Close' ? reason : 7, since);
+      await fails(connection, `Cert.${member === 'Close' ? name : 'Untrusted'}`, member === 'Close' ? reason : Reason.untrusted, since);
     }
   });
 
@@ -139,6 +141,20 @@ describe('a login', () => {
     await first.connect(AbortSignal.timeout(limitMs));
     await refused(at(prosody, { resource: 'Desk' }), 'AlreadyConnected', Reason.nameInUse);
     await first.close();
+  });
+
+  test('that is cut in the middle', async () => {
+    const proxy = await TcpProxy.start(setting.prosody.port);
+    stops.push(proxy);
+    // Bytes stop right after TCP is up; then the connection goes away.
+    proxy.stall();
+    const connection = await setting.request('ada', { port: proxy.port });
+    const since = performance.now();
+    await connection.call(names.connection, 'Connect');
+    while (proxy.accepted === 0) await connection.get(names.connection, 'Status');
+    proxy.refuse();
+    proxy.cut();
+    await fails(connection, 'NetworkError', Reason.network, since);
   });
 
   test('at a server that says nothing ends with Disconnect at once', async () => {
