@@ -51,8 +51,8 @@ export class BaseConnection {
   readonly tasks: Tasks;
   readonly log: Log;
   readonly selfHandle: Handle;
-  /** `beforeConnected`: the self contact was announced, the status not yet. `connected`: it was. `ended`: the object and the name are gone. */
-  readonly events: Emitter<{ beforeConnected: []; connected: []; ended: [] }>;
+  /** `beforeConnected`: the self contact was announced, the status not yet. `connected`: it was. `leaving`: it was connected and is about to end, with everything still open for last words. `ended`: the object and the name are gone. */
+  readonly events: Emitter<{ beforeConnected: []; connected: []; leaving: []; ended: [] }>;
   readonly #options: ConnectionOptions;
   readonly #interfaces = new Map<InterfaceName, (object: ExportedObject) => void>();
   #state: State = 'new';
@@ -151,6 +151,7 @@ export class BaseConnection {
 
   /** Everything that goes out at once, once; settles when the server has been left. */
   #leave(error: HushError | undefined): Promise<void> {
+    if (this.#state === 'connected') this.events.emit('leaving');
     if (this.#state !== 'ended') {
       this.#enter('ended');
       this.#isEndRequested = error === undefined;

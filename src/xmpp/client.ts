@@ -119,6 +119,11 @@ export class XmppClient implements Session {
     }
   }
 
+  /** While the connection is lost: what was sent and may never arrive, in order. Else nothing. */
+  get stranded(): readonly Element[] {
+    return this.#state === 'suspended' ? this.#management.unconfirmed : [];
+  }
+
   /** Sends a stanza in order; without a connection it waits for its return. Throws 'disconnected' before the stream is up and after its end, 'service-busy' when the server takes nothing. Messages of conversations come from security/gate.ts only. */
   send(stanza: Element): void {
     if (this.#state !== 'online' && this.#state !== 'suspended') throw new HushError('disconnected', 'there is no stream');

@@ -119,13 +119,20 @@ export class StreamManagement {
     this.#state = 'suspended';
   }
 
-  /** The stream is gone for good: what the server has not confirmed, in order. */
+  /** What the server has not confirmed, in order. */
+  get unconfirmed(): Element[] {
+    return this.#queue.map(({ stanza }) => stanza);
+  }
+
+  /** The stream is gone for good. Returns what was unconfirmed. */
   end(): Element[] {
+    const { unconfirmed } = this;
     this.#stopTimer();
     this.#state = 'off';
     this.#id = undefined;
     this.#queuedBytes = 0;
-    return this.#queue.splice(0).map(({ stanza }) => stanza);
+    this.#queue.length = 0;
+    return unconfirmed;
   }
 
   /** An element of this protocol came in. Throws HushError('connection-lost') when the server miscounts or speaks out of turn: the stream must end. */

@@ -69,6 +69,9 @@ class TextChannels implements ChannelManager {
     client.events.on('undelivered', (stanzas) => {
       for (const stanza of stanzas) this.#undelivered(stanza);
     });
+    connection.events.on('leaving', () => {
+      for (const stanza of client.stranded) this.#undelivered(stanza);
+    });
     presence.events.on('changed', (jid) => {
       const peer = bareOf(jid);
       for (const channel of this.#channelsOf(peer)) channel.presenceChanged();
