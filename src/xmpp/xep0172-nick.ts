@@ -24,10 +24,12 @@ export function nick(name: string): Element {
 
 export class Nicknames {
   readonly events: Emitter<{ changed: [owner: BareJid, name: string] }>;
+  readonly #session: Session;
   readonly #pep: Pep;
   readonly #names = new Map<BareJid, string>();
 
   constructor(session: Session, pep: Pep) {
+    this.#session = session;
     this.#pep = pep;
     this.events = new Emitter(session.log);
     pep.listen(NICK, { from: 'anyone', handle: (event) => this.#receive(event) });
@@ -41,14 +43,19 @@ export class Nicknames {
   /** Publishes our own name; '' takes it back. */
   async publish(name: string): Promise<void> {
     await this.#pep.publish(NICK, 'current', nick(name));
+    // Not every server tells us of what we publish ourselves.
+    this.#learn(this.#session.account, cleanLine(name, maxLength));
   }
 
   #receive({ from, items, retracted }: PepEvent): void {
     const payload = items.at(-1)?.payload;
     if (payload === undefined ? retracted.length === 0 : !is(payload, 'nick', NICK)) return;
-    const name = payload === undefined ? '' : cleanLine(text(payload), maxLength);
-    if (this.#names.get(from) === name) return;
-    this.#names.set(from, name);
-    this.events.emit('changed', from, name);
+    this.#learn(from, payload === undefined ? '' : cleanLine(text(payload), maxLength));
+  }
+
+  #learn(owner: BareJid, name: string): void {
+    if (this.#names.get(owner) === name) return;
+    this.#names.set(owner, name);
+    this.events.emit('changed', owner, name);
   }
 }

@@ -231,11 +231,15 @@ describe('nicknames', () => {
 
   test('are published and introduce us', async () => {
     const { session, pep } = await rig({});
-    const publishing = new Nicknames(session, pep).publish('Me');
+    const names = new Nicknames(session, pep);
+    const publishing = names.publish('Me');
     const request = await session.next();
     expect(String(request)).toContain(`<item id="current"><nick xmlns="${NICK}">Me</nick></item>`);
+    expect(names.of(session.account)).toBeUndefined();
     session.reply(request);
     await publishing;
+    // Also where the server tells us nothing of what we publish.
+    expect(names.of(session.account)).toBe('Me');
     expect(readNick(parse(`<presence type='subscribe'>${String(nick('Me'))}</presence>`))).toBe('Me');
     expect(readNick(parse('<presence><nick>Me</nick></presence>'))).toBe('');
   });

@@ -127,6 +127,16 @@ test('who is blocked: asked for, changed here and elsewhere, and never oneself',
   }
 });
 
+test('a server that cannot block anybody', async () => {
+  const { connection, connect } = await setting.scripted();
+  await connect();
+  const bob = await connection.handle('bob@example.org');
+  for (const [member, ...args] of [['RequestBlockedContacts'], ['BlockContacts', [bob], false], ['UnblockContacts', [bob]]] as const) {
+    expect([member, await failure(connection.call(blocking, member, ...args))]).toEqual([member, 'NotImplemented']);
+  }
+  expect(await connection.attributes(bob, blocking)).toMatchObject({ [`${blocking}/blocked`]: false });
+});
+
 test('all that is known of a contact in one call, each attribute under its interface', async () => {
   const interfaces = (await ada.get(names.contacts, 'ContactAttributeInterfaces')) as InterfaceName[];
   expect([...interfaces].sort()).toEqual([names.connection, names.presence, names.contactList, names.contactGroups, blocking, names.aliasing, names.avatars, capabilities, clientTypes, info, addressing].sort());
