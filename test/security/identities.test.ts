@@ -122,6 +122,14 @@ describe('the key of an account', () => {
     expect(await fingerprint(begin())).toBe(next);
   });
 
+  test('is not available when its place tells that the record is not the latest', async () => {
+    const made = await fingerprint(begin());
+    keeper.confirm = () => Promise.reject(new HushError('encryption-not-available', 'an older record was put back'));
+    expect(await rejection(begin().get())).toBe('encryption-not-available');
+    keeper.confirm = () => Promise.resolve();
+    expect(await fingerprint(begin())).toBe(made);
+  });
+
   test('is not available where nothing is known of the account', async () => {
     const store = new TrustStore({ account, folder: new PrivateFolder(''), generations: keyring, log: silentLog });
     const identities = new KeptIdentities({ account, keeper: store, vaults: { file, 'secret-service': keyring }, bareJid, log: silentLog });

@@ -10,6 +10,7 @@ import { Anchors } from '../../src/security/pkix.ts';
 import type { BareJid } from '../../src/xmpp/jid.ts';
 import { CertificateFolder, expired, notYetValid } from '../harness/certificates.ts';
 import type { Certificate, CertificateOptions } from '../harness/certificates.ts';
+import { run } from '../harness/process.ts';
 
 const bob = 'bob@example.org' as BareJid;
 const xmppAddr = (jid: string): string => `otherName:1.3.6.1.5.5.7.8.5;UTF8:${jid}`;
@@ -122,6 +123,14 @@ describe('nobody vouches for', () => {
   test('an authority that may not sign certificates', async () => {
     const silent = await folder.authority({ commonName: 'Silent', extensions: ['keyUsage=critical,digitalSignature'] });
     expect(vouches(await leaf({}, silent), { by: silent.cert })).toBe(false);
+  });
+
+  test('an authority of another name, though it has the key that signed', async () => {
+    const path = `${authority.certFile}.renamed`;
+    await run('openssl', ['req', '-x509', '-key', authority.keyFile, '-subj', '/CN=Renamed', '-days', '30', '-out', path]);
+    expect(vouches(forBob, { by: await readFile(path, 'utf8') })).toBe(false);
+    await run('openssl', ['req', '-x509', '-key', authority.keyFile, '-subj', '/CN=Test Authority', '-days', '30', '-out', path]);
+    expect(vouches(forBob, { by: await readFile(path, 'utf8') })).toBe(true);
   });
 
   test('an authority whose names are limited', async () => {

@@ -211,11 +211,14 @@ describe('a second writer', () => {
   test('is kept out by another process, and no longer when that was killed', async () => {
     await prepare();
     const holder = spawn('flock', [join(folder, 'lock'), 'sh', '-c', 'echo locked; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
-    await new Promise((resolve) => holder.stdout.once('data', resolve));
-    expect((await open()).trust.problem?.message).toMatch(/another process/);
     const gone = new Promise((resolve) => holder.once('close', resolve));
-    holder.stdin.end();
-    await gone;
+    try {
+      await new Promise((resolve) => holder.stdout.once('data', resolve));
+      expect((await open()).trust.problem?.message).toMatch(/another process/);
+    } finally {
+      holder.stdin.end();
+      await gone;
+    }
     expect((await open()).trust.problem).toBeUndefined();
   });
 });

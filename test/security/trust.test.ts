@@ -226,6 +226,15 @@ describe('eight keys', () => {
   });
 });
 
+test('a refused key pushes out one that was only seen, and never the verified one', async () => {
+  await trust.secured(bob, key(1), xtls);
+  for (let number = 2; number <= 8; number += 1) await trust.secured(bob, key(number), xtls);
+  await trust.verified(bob, key(1), 'comparison');
+  now += 7200;
+  await trust.changed(bob, key(9), 'xtls');
+  expect([trust.list().length, trust.level(bob, key(1)), trust.level(bob, key(9))]).toEqual([8, 2, 3]);
+});
+
 describe('an authority', () => {
   const vouched = Uint8Array.of(7);
   beforeEach(async () => {
