@@ -21,7 +21,6 @@ const debianPackages = {
   'python3-gi': 'scripted telepathy-glib client',
   'gir1.2-telepathyglib-0.12': 'scripted telepathy-glib client',
   'python3-slixmpp': 'an XMPP client that is not ours',
-  'python3-openssl': 'an end of secured sessions that is not ours',
   'python3-openssl': 'a peer inside secured conversations that is not ours',
   'd-feet': 'D-Bus inspector that walks every object',
   xvfb: 'a screen for it',
