@@ -194,7 +194,7 @@ export class SaslChannel {
           demand(reason === Reason.invalidChallenge || reason === Reason.userAbort, 'invalid-argument', 'there is no such reason');
           demand(transitions[this.#status].abort !== undefined, 'not-available', `not possible in SASL status ${this.#status}`);
           const isUser = reason === Reason.userAbort;
-          const error = new HushError(isUser ? 'cancelled' : 'service-confused', isUser ? 'the user gave up logging in' : 'the client did not understand the server', { details: { 'debug-message': message.slice(0, 1024) } });
+          const error = new HushError(isUser ? 'cancelled' : 'authentication-failed', isUser ? 'the user gave up logging in' : 'the client did not understand the server', { details: { 'debug-message': message.slice(0, 1024) } });
           call.afterReply(() => this.#abort(error));
         },
       },

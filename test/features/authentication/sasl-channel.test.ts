@@ -132,7 +132,7 @@ test('what cannot be is refused, and the login goes on', async () => {
 
 test.each([
   ['the user gives up', 1, 'Cancelled', 1],
-  ['the client does not understand the server', 0, 'ServiceConfused', 2],
+  ['the client does not understand the server', 0, 'AuthenticationFailed', 3],
 ] as const)('%s: the connection ends with that', async (_, reason, name, statusReason) => {
   const on = await login();
   await on.channel.call(sasl, 'AbortSASL', reason, 'enough');
