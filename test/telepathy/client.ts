@@ -146,6 +146,8 @@ export class Traffic {
     const marked = new Promise<void>((resolve) => {
       this.#marked = resolve;
     });
+    // The service answers behind everything it has sent; only then the mark comes behind all of that.
+    await this.#bus.call({ destination: this.#service, path: '/', interface: 'org.freedesktop.DBus.Peer', member: 'Ping', signature: '', body: [] });
     await this.#bus.call({ ...daemonCall, member: 'GetId' });
     await marked;
     const lines = this.#lines;
@@ -165,7 +167,10 @@ export class Traffic {
     } else if (sender === this.#service) {
       // The sixth column of an answer is the serial it answers.
       if (kind === 'sig') this.#lines.push(member);
-      else this.#lines.push(`${kind === 'mr' ? '→' : '✗'} ${this.#memberByCall.get(`${destination} ${path}`)}`);
+      else {
+        const called = this.#memberByCall.get(`${destination} ${path}`);
+        if (called !== 'Ping') this.#lines.push(`${kind === 'mr' ? '→' : '✗'} ${called}`);
+      }
     }
   }
 }
