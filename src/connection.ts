@@ -182,6 +182,10 @@ export function newConnection(bus: Bus, log: Log, options: AccountOptions): Base
   };
   for (const feature of features) feature.attach(services);
   slowDownWith(bus, client, gate, accountLog);
+  // Without a stream no session can be ended in order; what was sent inside and never acknowledged is reported.
+  connection.events.on('leaving', () => {
+    if (client.isSuspended) conversations.lost();
+  });
   client.events.on('closed', (error) => {
     // Sessions end first: what was sent inside and never acknowledged is reported while there are channels to report in.
     conversations.lost();
@@ -217,10 +221,11 @@ function announceWhileWanted(names: readonly string[], disco: Disco, trust: Trus
   update();
 }
 
-/** The resources of a contact that are there, best first. One with negative priority takes part in no conversation. */
+/** The resources of a contact that are there, best first: of several with the same priority the one heard of last, for a server may keep one that is gone. One with negative priority takes part in no conversation. */
 function resourcesOf(presence: PresenceTracker, peer: BareJid): FullJid[] {
   return [...presence.of(peer).values()]
     .filter(({ priority }) => priority >= 0)
+    .reverse()
     .sort((a, b) => b.priority - a.priority)
     .flatMap(({ jid }) => (isFull(jid) ? [jid] : []));
 }

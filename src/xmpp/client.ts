@@ -119,6 +119,11 @@ export class XmppClient implements Session {
     }
   }
 
+  /** The connection is lost, and the stream may come back. */
+  get isSuspended(): boolean {
+    return this.#state === 'suspended';
+  }
+
   /** While the connection is lost: what was sent and may never arrive, in order. Else nothing. */
   get stranded(): readonly Element[] {
     return this.#state === 'suspended' ? this.#management.unconfirmed : [];

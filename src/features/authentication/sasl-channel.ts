@@ -85,7 +85,8 @@ export class SaslChannel {
         [`${SECURABLE}.Encrypted`, bool(options.isEncrypted)],
         [`${SECURABLE}.Verified`, bool(options.isVerified)],
       ]),
-      onClosed: () => this.#abort(new HushError('cancelled', 'the login was closed before it was done')),
+      // Closed untouched: there is no client that could ask. Account managers must not take that for the user's wish.
+      onClosed: () => this.#abort(this.#status === Status.notStarted ? new HushError('authentication-failed', 'there is no password, and nobody asked for one') : new HushError('cancelled', 'the login was closed before it was done')),
     });
     this.#channel.addInterface(TYPE, { properties: { AuthenticationMethod: () => SASL } });
     this.#channel.addInterface(SASL, this.#sasl(options));

@@ -82,6 +82,7 @@ class ContactListInterface {
         await this.#account.roster.fetch(signal);
         this.#enter(ListState.success);
       } catch (error) {
+        if (signal.aborted) return;
         this.#failure = asHushError(error);
         this.#account.log.warn({ err: error }, 'the contact list did not come');
         this.#enter(ListState.failure);

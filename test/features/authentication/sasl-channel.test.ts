@@ -142,10 +142,10 @@ test.each([
   await setting.session.gone(on.connection.busName);
 });
 
-test('a channel that is closed before it is done is a user who gives up, also after the server has accepted', async () => {
+test('a channel that is closed untouched has had nobody to ask; closed later, also after the server has accepted, it is a user who gives up', async () => {
   const first = await login('ben');
   await first.channel.call(names.channel, 'Close');
-  await fails(first, 'Cancelled', 1);
+  await fails(first, 'AuthenticationFailed', 3);
   await setting.session.gone(first.connection.busName);
   const second = await login('ben');
   await start(second, passwordMechanism, password);
