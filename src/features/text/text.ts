@@ -164,10 +164,9 @@ class TextChannels implements ChannelManager {
       return;
     }
     conversations.hidden(conversation);
-    // Plaintext waits in a channel that no window showed while there was the secured one.
-    const waiting = conversation.claims.size > 0 ? conversations.unsecured(conversation.peer) : undefined;
-    const companion = waiting && this.#channels.get(waiting);
-    if (companion?.hasUnread === true) companion.close();
+    // Windows show one channel a contact: what waits unread in another, plaintext or what followed a session that was over for good, comes again now.
+    if (connection.status === 2) return;
+    for (const other of this.#channelsOf(conversation.peer)) if (other.hasUnread) other.close();
   }
 
   /** The channel of a conversation; a new one, which the contact opens by what came, is announced. */
