@@ -25,6 +25,8 @@ export interface ProsodyOptions {
   /** Modules beside, or taken away from, the usual ones. */
   modules?: readonly string[];
   withoutModules?: readonly string[];
+  /** Servers to talk to, this one among them: domain → s2s port on 127.0.0.1. */
+  s2s?: Readonly<Record<string, number>>;
   /** Write every stanza to the log. */
   logStanzas?: boolean;
   /** More lines for the virtual host's section of the configuration. */
@@ -181,9 +183,9 @@ data_path = ${lua(join(directory, 'data'))}
 interfaces = { "127.0.0.1" }
 c2s_ports = { ${port} }
 c2s_direct_tls_ports = { ${tls ? tlsPort : ''} }
-modules_enabled = ${list([...usualModules.filter((name) => tls || name !== 'tls'), ...(options.logStanzas ? ['stanza_debug'] : []), ...(options.modules ?? [])])}
-modules_disabled = ${list(['posix', 's2s', 's2s_auth_certs', ...(options.withoutModules ?? [])])}
-log = { { to = "console"; timestamps = "%X"; levels = { min = "${options.logStanzas ? 'debug' : 'info'}" } } }
+modules_enabled = ${list([...usualModules.filter((name) => tls || name !== 'tls'), ...(options.logStanzas ? ['stanza_debug'] : []), ...(options.s2s ? ['s2s', 'dialback', 'loopback_s2s'] : []), ...(options.modules ?? [])])}
+modules_disabled = ${list(['posix', ...(options.s2s ? [] : ['s2s']), 's2s_auth_certs', ...(options.withoutModules ?? [])])}
+${options.s2s ? interServer(options.s2s, domain) : ''}log = { { to = "console"; timestamps = "%X"; levels = { min = "${options.logStanzas ? 'debug' : 'info'}" } } }
 c2s_require_encryption = ${options.requireEncryption ?? tls}
 allow_unencrypted_plain_auth = ${options.plainAllowed ?? false}
 -- With plain passwords on file every SCRAM can be offered.
@@ -193,6 +195,17 @@ smacks_max_queue_size = ${options.resumeQueue ?? 500}
 ${tls ? `ssl = { certificate = ${lua(certificateFile)}; key = ${lua(keyFile)}; }` : ''}
 VirtualHost ${lua(domain)}
 ${options.hostConfiguration ?? ''}
+`;
+}
+
+/** Each server proves by dialback that it is asked for its domain; TLS as everywhere. */
+function interServer(ports: Readonly<Record<string, number>>, domain: string): string {
+  return `
+plugin_paths = { ${lua(import.meta.dirname)} }
+s2s_ports = { ${ports[domain]} }
+s2s_secure_auth = false
+s2s_require_encryption = true
+loopback_s2s = { ${Object.entries(ports).map(([name, port]) => `[${lua(name)}] = ${port}; `).join('')}}
 `;
 }
 

@@ -169,6 +169,12 @@ export const claimed = async (channel: RemoteObject): Promise<string[]> => {
   return Object.keys(all).filter((name) => all[name] === true);
 };
 
+/** Whether the server saw a text: raw, or in what it saw of base64, decoded. */
+export function isIn(log: string, text: string): boolean {
+  const blocks = [...log.matchAll(/>([A-Za-z0-9+/=]{8,})</g)].map(([, data]) => Buffer.from(data!, 'base64').toString('latin1')).join('');
+  return log.includes(text) || log.includes(Buffer.from(text).toString('base64').slice(0, -4)) || blocks.includes(text);
+}
+
 /** The next such signal of a channel's PeerAuthentication. */
 export function signalOf(channel: RemoteObject, member: string): Promise<unknown[]> {
   return new Promise((resolve, reject) => {

@@ -5,7 +5,7 @@ import type { Prosody } from '../harness/prosody.ts';
 import { SlixmppPeer } from '../harness/slixmpp-peer.ts';
 import { names, plain, TextChannel } from '../harness/telepathy-client.ts';
 import type { Message, TelepathyConnection } from '../harness/telepathy-client.ts';
-import { arrivalOf, changesOf, claimed, contactIsThere, errorOf, Person, state, T, talk } from './people.ts';
+import { arrivalOf, changesOf, claimed, contactIsThere, errorOf, isIn, Person, state, T, talk } from './people.ts';
 
 const users = { alice: 'alice', bob: 'bob' };
 
@@ -16,12 +16,6 @@ async function startPair(server: Prosody): Promise<[alice: Person, bob: Person]>
   await contactIsThere(pair[0].connection, pair[1].jid);
   await contactIsThere(pair[1].connection, pair[0].jid);
   return pair;
-}
-
-/** Whether the server saw a text: raw, or in what it saw of base64, decoded. */
-function isIn(log: string, text: string): boolean {
-  const blocks = [...log.matchAll(/>([A-Za-z0-9+/=]{8,})</g)].map(([, data]) => Buffer.from(data!, 'base64').toString('latin1')).join('');
-  return log.includes(text) || log.includes(Buffer.from(text).toString('base64').slice(0, -4)) || blocks.includes(text);
 }
 
 /** What becomes of a message: the error of the call, or the delivery report that follows. */
