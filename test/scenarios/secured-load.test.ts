@@ -53,14 +53,20 @@ class Received {
   }
 }
 
-/** Sends numbered messages, never more than 256 ahead of what has arrived; `each` hears of every one that has left. */
-async function sendAll(channel: TextChannel, prefix: string, count: number, other: Received, each: (number: number) => void = () => undefined): Promise<void> {
+/**
+ * Sends numbered messages, never more than 256 ahead of what has arrived. `cut` is called just before the messages in `cuts`, when no more than eight are on
+ * the way: Prosody 0.12.3 reads on, after a resumption, in the middle of the stanza that the first connection was cut in.
+ */
+async function sendAll(channel: TextChannel, prefix: string, count: number, other: Received, cuts: readonly number[] = [], cut: () => void = () => undefined): Promise<void> {
   const atOnce = 32;
-  for (let first = 0; first < count; first += atOnce) {
-    await other.reaches(first - 256);
-    const numbers = Array.from({ length: Math.min(atOnce, count - first) }, (_, index) => first + index);
-    await Promise.all(numbers.map((number) => channel.send(`${prefix} ${number}`)));
-    numbers.forEach(each);
+  for (let first = 0; first < count; ) {
+    const isCut = cuts.includes(first);
+    await other.reaches(first - (isCut ? 0 : 256));
+    const until = Math.min(count, first + (isCut ? 8 : atOnce), ...cuts.filter((number) => number > first));
+    const sent = Array.from({ length: until - first }, (_, index) => channel.send(`${prefix} ${first + index}`));
+    if (isCut) cut();
+    await Promise.all(sent);
+    first = until;
   }
 }
 
@@ -87,9 +93,7 @@ test('10 000 secured messages in order, none lost or doubled, in one session, wh
   const cuts = [2_500, 5_000, 7_500];
   const start = performance.now();
   await Promise.all([
-    sendAll(out, 'message', count, bobs, (number) => {
-      if (cuts.includes(number)) proxy.cut();
-    }),
+    sendAll(out, 'message', count, bobs, cuts, () => proxy.cut()),
     sendAll(incoming, 'answer', answers, alices),
     bobs.reaches(count),
     alices.reaches(answers),
