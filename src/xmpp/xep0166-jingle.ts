@@ -230,7 +230,8 @@ export class JingleSession {
         return;
       case 'terminate':
         this.drop();
-        queueMicrotask(() => this.#listener.terminated(readReason(jingle)));
+        // At once: the next stanza, read in the same turn, may be an offer that takes the place of this session.
+        this.#listener.terminated(readReason(jingle));
         return;
       case 'info':
         if (elements(jingle).length > 0) throw refusal('feature-not-implemented', 'unsupported-info');

@@ -105,6 +105,22 @@ describe('a session', () => {
     expect(await owner.count(1)).toEqual(['terminated decline']);
   });
 
+  test('is over for its owner when the next offer of the peer is judged, however close it follows', async () => {
+    theirOwner.onOffer = 'accept';
+    const owner = new Owner();
+    const session = ours.initiate(parseFullJid(JULIET), newSid(), [content()], owner);
+    await owner.count(1);
+    const seen: string[][] = [];
+    theirs.register({ description: TEST, admit: () => (seen.push([...theirOwner.events]), theirOwner) });
+    // On the wire together: read in one turn of the event loop.
+    wire.hold();
+    session.terminate('success');
+    ours.initiate(parseFullJid(JULIET), newSid(), [content()], new Owner());
+    wire.release();
+    await theirOwner.count(3);
+    expect(seen).toEqual([['offered', 'terminated success']]);
+  });
+
   test('about something unknown is answered and ended', async () => {
     const owner = new Owner();
     ours.initiate(parseFullJid(JULIET), newSid(), [content('urn:unknown')], owner);

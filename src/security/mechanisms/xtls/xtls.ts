@@ -202,6 +202,8 @@ export class XtlsMechanism implements Mechanism, SessionOwner {
     const listener = session.ring(content);
     if (own === undefined) {
       queueMicrotask(() => {
+        // Taken back in the same breath, it concerns nobody.
+        if (isOver(session.step)) return;
         for (const tell of this.#incoming) tell(session);
       });
     }

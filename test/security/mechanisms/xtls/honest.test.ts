@@ -120,9 +120,15 @@ describe('the end', () => {
     await romeo.diary.until('negotiating');
     await ours.end();
     expect(romeo.diary.lines.at(-1)).toBe('end local cancelled from negotiating');
-    await juliet.diary.until('end ');
-    expect(juliet.diary.lines.at(-1)).toBe('end failed cancelled from negotiating');
     expect(wire.log.some((text) => text.includes('<reason><cancel/></reason>'))).toBe(true);
+    // Offer and end reached the peer together: it shows neither.
+    while (!juliet.endpoint.received.some((stanza) => stanza.toString().includes('<cancel/>'))) await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(juliet.diary.lines).toEqual([]);
+    // And the next one, right after an end, is taken.
+    juliet.ask = async () => Promise.resolve(undefined);
+    romeo.start(JULIET);
+    await juliet.diary.until('secure');
   });
 });
 
