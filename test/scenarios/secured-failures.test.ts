@@ -133,11 +133,11 @@ describe('when the process of the contact is killed', () => {
     await state(out, 2);
     const pid = await alice.pid();
     const changes = changesOf(out, names.securable);
-    const disconnected = alice.connection.signal('StatusChanged', ([status]) => status === 2);
+    const disconnected = Promise.all([alice, bob].map(({ connection }) => connection.signal('StatusChanged', ([status]) => status === 2)));
     const before = server.log();
     await server.kill();
     expect(await fateOf(out, 'canary to nobody')).toMatch(/^temporarily failed$|ConnectionLost$/);
-    expect(await disconnected).toEqual([2, 2]);
+    expect(await disconnected).toEqual([[2, 2], [2, 2]]);
     expect(changes).toContainEqual(expect.objectContaining({ State: 3, EndReason: 'connection-lost' }));
     expect(await alice.pid()).toBe(pid);
     await server.restart();
