@@ -256,10 +256,11 @@ export class IbbStream extends Duplex {
     return this.#accepted[this.#accepted.length - back]?.equals(bytes) ?? false;
   }
 
-  /** The error answer for something that must not happen; the stream ends right after the answer has left. */
+  /** The error answer for something that must not happen; the stream ends right after the answer has left. Never of type 'wait': the block is not wanted again. */
   #broken(condition: StanzaCondition, message: string): StanzaErrorReply {
     queueMicrotask(() => this.destroy(new HushError('invalid-data', message)));
-    return refusal(condition);
+    const error = stanzaError(condition);
+    return new StanzaErrorReply(error.type === 'wait' ? { ...error, type: 'cancel' } : error);
   }
 
   #ask(payload: Element): Promise<Element> {

@@ -195,7 +195,7 @@ describe('a block', () => {
 
   test.each(["seq='1'", "seq='65535'"])('out of sequence (%s) is unexpected and ends the stream', async (seq) => {
     const ended = failure(right);
-    expect(errorOf(await send(block(seq))).condition).toBe('unexpected-request');
+    expect(errorOf(await send(block(seq)))).toMatchObject({ condition: 'unexpected-request', type: 'cancel' });
     expect((await ended).condition).toBe('invalid-data');
   });
 

@@ -119,9 +119,7 @@ export class InnerStream {
   #opened(header: Element): void {
     const { role, own, peer, binding } = this.#options;
     const { from, to, version } = header.attrs;
-    const isExact = from === peer && to === own;
-    const isClose = (text: string | undefined, jid: FullJid): boolean => text === undefined || tryJid(text) === jid || tryJid(text) === bareOf(jid);
-    const isNamed = binding === undefined ? isClose(from, peer) && isClose(to, own) : isExact;
+    const isNamed = binding === undefined ? names(from, peer) && names(to, own) : from === peer && to === own;
     if (!is(header, 'stream', ns.stream) || version !== '1.0' || !isNamed) {
       this.#violated('the stream inside was opened wrongly');
       return;
@@ -184,9 +182,10 @@ export class InnerStream {
   }
 
   #stanza(stanza: Element): void {
-    const { own, peer, handlers } = this.#options;
+    const { own, peer, binding, handlers } = this.#options;
     const { from, to, type, id } = stanza.attrs;
-    const isAddressed = (from === undefined || tryJid(from) === peer) && (to === undefined || tryJid(to) === own);
+    const isNamed = (text: string | undefined, jid: FullJid): boolean => (binding === undefined ? names(text, jid) : text === undefined || tryJid(text) === jid);
+    const isAddressed = isNamed(from, peer) && isNamed(to, own);
     const isRequest = type === 'get' || type === 'set';
     const isForm =
       stanza.name === 'message'
@@ -212,4 +211,9 @@ export class InnerStream {
     this.stop();
     this.#options.handlers.violated(new HushError('encryption-error', `inside: ${message}`));
   }
+}
+
+/** Whether a draft-only peer means `jid` by that: itself, its bare JID, or nothing at all. */
+function names(text: string | undefined, jid: FullJid): boolean {
+  return text === undefined || tryJid(text) === jid || tryJid(text) === bareOf(jid);
 }

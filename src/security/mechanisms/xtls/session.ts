@@ -1,5 +1,6 @@
 /** One XTLS session: agreed on, carried, bound, used, ended. XTLS profile §3, §4, §7, §8. */
 import { randomUUID } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { HushError, InvariantError, asHushError } from '../../../errors.ts';
 import type { Log } from '../../../log.ts';
 import { child, ns } from '../../../xmpp/element.ts';
@@ -287,9 +288,11 @@ export class XtlsSession implements Session {
       return;
     }
     const wasSecure = this.#state === 'secure' || this.#state === 'closing';
+    // To whoever asked for security it has failed, whatever it was that came.
+    const cause = error.condition === 'invalid-data' ? new HushError('encryption-error', error.message, { cause: error }) : error;
     const isLost = error.condition === 'connection-lost' || error.condition === 'disconnected';
     const byState: EndReason = wasSecure ? (isLost ? 'connection-lost' : 'unauthenticated') : 'failed';
-    this.#finish({ reason: this.#endsAs === 'local' ? 'local' : byState, error, jingle });
+    this.#finish({ reason: this.#endsAs === 'local' ? 'local' : byState, error: cause, jingle });
   }
 
   /** `</stream:stream>` of the peer. */
@@ -302,6 +305,8 @@ export class XtlsSession implements Session {
 
   /** close_notify; then, from whoever closed first, the bytestream, once every block is answered. Its close is followed by that of Jingle. */
   async #tearDown(closesTransport: boolean): Promise<void> {
+    // What came along with the peer's end is looked at first: once TLS has ended here, Node reads no more.
+    await setImmediate();
     await this.#carriage?.endTls();
     if (closesTransport) this.#carriage?.endBytes();
   }

@@ -440,9 +440,9 @@ describe.each(['initiator', 'responder'] as const)('hush as %s', (role) => {
       ['encryption-error', 'TLS ends without the end of the stream', async () => romeo.engine!.end()],
       ['encryption-error', 'the session is terminated: success', () => romeo.session!.terminate('success')],
       ['offline', 'the peer vanishes', () => wire.inject(ROMEO, `<presence type='unavailable' to='${JULIET}'/>`)],
-      ['invalid-data', 'a block is out of sequence', () => wire.inject(ROMEO, `<iq type='set' id='x' to='${JULIET}'><data xmlns='http://jabber.org/protocol/ibb' sid='${romeo.ours!.ibbSid}' seq='9999'>AAAA</data></iq>`)],
-      ['invalid-data', 'a block comes in a message', () => wire.inject(ROMEO, `<message to='${JULIET}'><data xmlns='http://jabber.org/protocol/ibb' sid='${romeo.ours!.ibbSid}' seq='0'>AAAA</data></message>`)],
-      ['invalid-data', 'the content is changed', () => wire.inject(ROMEO, `<iq type='set' id='x' to='${JULIET}'><jingle xmlns='${JINGLE}' action='transport-replace' sid='${romeo.session!.sid}'/></iq>`)],
+      ['encryption-error', 'a block is out of sequence', () => wire.inject(ROMEO, `<iq type='set' id='x' to='${JULIET}'><data xmlns='http://jabber.org/protocol/ibb' sid='${romeo.ours!.ibbSid}' seq='9999'>AAAA</data></iq>`)],
+      ['encryption-error', 'a block comes in a message', () => wire.inject(ROMEO, `<message to='${JULIET}'><data xmlns='http://jabber.org/protocol/ibb' sid='${romeo.ours!.ibbSid}' seq='0'>AAAA</data></message>`)],
+      ['encryption-error', 'the content is changed', () => wire.inject(ROMEO, `<iq type='set' id='x' to='${JULIET}'><jingle xmlns='${JINGLE}' action='transport-replace' sid='${romeo.session!.sid}'/></iq>`)],
     ])('ends uncleanly (%s) when %s', async (condition, _name, act) => {
       await act();
       expect(await juliet.diary.until('end ')).toBe(`end unauthenticated ${condition} from secure`);
