@@ -115,16 +115,17 @@ export async function errorOf(work: Promise<unknown>): Promise<string> {
 /** Both see each other, as contacts do: asked for and granted over the bus. */
 export async function befriend(one: Person, other: Person): Promise<void> {
   for (const [who, whom] of [[one, other], [other, one]] as const) {
-    await who.connection.call(names.contactList, 'AuthorizePublication', [await who.connection.handle(whom.jid)]);
+    const asker = await whom.connection.handle(who.jid);
+    const asked = whom.connection.signal('ContactsChangedWithID', ([changes]) => (changes as Map<number, [number, number, string]>).get(asker)?.[1] === publishAsk);
+    await who.connection.call(names.contactList, 'RequestSubscription', [await who.connection.handle(whom.jid)], '');
+    await asked;
+    await whom.connection.call(names.contactList, 'AuthorizePublication', [asker]);
   }
-  for (const [who, whom] of [[one, other], [other, one]] as const) {
-    const handle = await who.connection.handle(whom.jid);
-    await who.connection.call(names.contactList, 'RequestSubscription', [handle], '');
-  }
-  for (const [who, whom] of [[one, other], [other, one]] as const) {
-    await contactIsThere(who.connection, whom.jid);
-  }
+  for (const [who, whom] of [[one, other], [other, one]] as const) await contactIsThere(who.connection, whom.jid);
 }
+
+/** `Subscription_State_Ask` */
+const publishAsk = 3;
 
 /** Waits until a contact is available. */
 export async function contactIsThere(connection: TelepathyConnection, jid: string): Promise<void> {
