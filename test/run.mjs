@@ -29,7 +29,7 @@ const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarni
 /** One run of jest over these files (all if none): its exit status and its results. */
 function run(files, extra) {
   rmSync(resultsFile, { force: true });
-  const { status, signal, error } = spawnSync(node, [join(root, 'node_modules/jest/bin/jest.js'), '--json', `--outputFile=${resultsFile}`, ...extra, ...files], {
+  const { status, signal, error } = spawnSync(node, [join(root, 'node_modules/jest/bin/jest.js'), '--forceExit', '--json', `--outputFile=${resultsFile}`, ...extra, ...files], {
     cwd: root,
     env: { ...process.env, NODE_OPTIONS: [process.env.NODE_OPTIONS, ...flags].filter(Boolean).join(' ') },
     // Everything to standard output, so that it stays in order.
