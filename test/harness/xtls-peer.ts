@@ -43,6 +43,8 @@ export interface AnswerOptions extends XtlsOptions {
   /** When the next offer comes, an offer of its own has just left, with this sid in comparison. */
   readonly crossing?: 'lower' | 'higher';
   readonly crossingOffer?: XtlsOptions;
+  /** Accept, offer a session to this full JID as well, and carry the bytes of TLS between the two as they are. */
+  readonly relayTo?: string;
 }
 
 export type Cut = 'terminate' | 'ibb-close' | 'unavailable';
@@ -110,6 +112,11 @@ export class XtlsPeer {
     return this.#ask('presence', { announce });
   }
 
+  /** Until the owner of a full JID has seen the presence, and asked what it wants to know about it. */
+  settle(to: string): Promise<void> {
+    return this.#ask('settle', { to });
+  }
+
   /** How offers are answered from now on. */
   accept(options: AnswerOptions = {}): Promise<void> {
     return this.#ask('accept', { ...options });
@@ -133,6 +140,11 @@ export class XtlsPeer {
   /** Characters as they are, outside. */
   raw(xml: string): Promise<void> {
     return this.#ask('send', { xml });
+  }
+
+  /** An iq-set outside; the condition of the error it is answered with, or null. */
+  request(to: string, payload: string): Promise<string | null> {
+    return this.#ask('request', { to, payload });
   }
 
   /** The type of the answer. */
@@ -174,9 +186,9 @@ export class XtlsPeer {
     this.spki = await this.#ask('renew', key === undefined ? {} : { key });
   }
 
-  /** Its key and certificate. */
-  pem(): Promise<string> {
-    return this.#ask('pem');
+  /** Its key, with a certificate for it that names this bare JID. */
+  pem(jid: string): Promise<string> {
+    return this.#ask('pem', { jid });
   }
 
   /** Sixty digits for its own key and that of a contact. */

@@ -81,6 +81,11 @@ class Peer:
         await self.xmpp["xep_0115"].update_caps(broadcast=False)
         self.xmpp.send_presence()
 
+    async def settle(self, to):
+        """Until another client has seen our presence, and asked what it wants to know about it."""
+        for _ in range(2):
+            await self.features_of(to)
+
     @property
     def has_profile(self):
         return self.announced != "draft"
@@ -100,6 +105,12 @@ class Peer:
         """Characters as they are, outside."""
         self.tell_stanza("out", xml)
         self.xmpp.send_raw(xml)
+
+    async def request(self, to, payload):
+        """An iq-set of any kind, outside. The condition of the error it is answered with, or None."""
+        answered = asyncio.get_running_loop().create_future()
+        self.iq(to, payload, lambda condition, _: answered.set_result(condition))
+        return await asyncio.wait_for(answered, 10)
 
     def message(self, sid, body, id=None):
         return self._session(sid).say(lambda conversation: conversation.message(body, id))
@@ -134,8 +145,9 @@ class Peer:
     def cut(self, sid, how="terminate"):
         self._session(sid).cut(how)
 
-    def pem(self):
-        return self.identity.pem
+    def pem(self, jid):
+        """Our key, and a certificate for it that names somebody else."""
+        return Identity.make(jid, key=self.identity.key).pem
 
     def renew(self, key="p-256"):
         """Another key, of this kind."""
@@ -313,6 +325,17 @@ class Peer:
         session = Session(self, sender, self.answer, False, sid)
         self.sessions[sender, sid] = session
         self.after_reply(session.offered(stanza))
+        if "relayTo" in self.answer:
+            self._relay(session)
+
+    def _relay(self, session):
+        """An offer of our own to somebody else, who shall speak TLS with the one who offered."""
+        to = self.answer["relayTo"]
+        other = Session(self, to, {"mode": session.offer.mode, "misbehave": ["relayed"]}, True)
+        session.misbehave.add("relayed")
+        session.partner, other.partner = other, session
+        self.sessions[to, other.sid] = other
+        self.after_reply(lambda: other.send_offer(session.offer.profile is not None))
 
     def _cross(self, sender, sid, stanza, crossing):
         """An offer of our own that left just before this one came; its sid is lower or higher. Once."""

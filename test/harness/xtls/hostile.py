@@ -19,7 +19,7 @@ CARRIAGE = {
     "seq-skipped", "seq-repeated-identical", "seq-repeated-different", "seq-repeated-17-blocks-later", "seq-with-leading-zero", "seq-beyond-16-bits",
     "block-too-big", "block-empty", "block-with-child", "base64-with-whitespace", "base64-with-padding-bits", "base64-without-padding", "base64-with-interior-padding",
     "base64-of-urls", "data-in-message",
-    "garbage-instead-of-tls", "endless-handshake", "forged-alert", "flipped-byte",
+    "garbage-instead-of-tls", "endless-handshake", "forged-alert", "flipped-byte", "relayed",
 }
 #: In TLS, and in the certificate shown there.
 TLS = {
@@ -40,7 +40,7 @@ TOLERABLE = {
 #: In the shared secret.
 SECRET = {
     "srp-A-zero", "srp-A-is-N", "srp-A-too-short", "srp-B-zero", "srp-unknown-step", "srp-another-mech", "srp-question-too-long", "srp-wrong-M2", "srp-wrong-M1",
-    "srp-M1-first", "srp-silent-after-step-2",
+    "srp-M1-first", "srp-silent-after-step-2", "srp-guessing-on",
 }
 #: Done to a living session by command; `STANZAS` are sent inside as they are.
 LIVING = {

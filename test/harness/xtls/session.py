@@ -60,6 +60,9 @@ class Session:
         self._bytes_before = self._barren = 0
         self._own_closed = self._peer_closed = False
         self._is_opened = False
+        # Whose bytes go on to whom, where we only carry them; and what cannot go yet.
+        self.partner = None
+        self._unforwarded = b""
         self._sent = []
         self._refused_seq = None
 
@@ -139,7 +142,7 @@ class Session:
     async def start(self):
         self._enter("discovering")
         features = await self.peer.features_of(self.other)
-        has_profile = self.options.get("profile", True) and PROFILE in features
+        has_profile = self.options.get("profile", self.peer.has_profile) and PROFILE in features
         self.send_offer(has_profile)
 
     def send_offer(self, has_profile):
@@ -217,9 +220,9 @@ class Session:
             size = jingle.block_size(offer)
             if "x509" not in offer.methods:
                 raise Refusal("security-error", "no method")
-            if offer.profile is not None and not self.options.get("profile", self.peer.has_profile):
-                # Nobody was told of it: as if it were not there.
-                raise Refusal("security-error", "a profile that was not announced")
+            if not self.options.get("profile", self.peer.has_profile):
+                # A client that does not know the profile does not see it either.
+                offer.profile = None
             jingle.check_security(offer)
         except Refusal as refusal:
             reason, why = refusal.reason, str(refusal)
@@ -316,7 +319,7 @@ class Session:
 
     def data(self, stanza):
         """A block; the error it is answered with, if any, is raised."""
-        if self.receiver is None or self.tls is None:
+        if self.receiver is None or (self.tls is None and self.partner is None):
             self.later(lambda: self.fail("security-error", "data too early"))
             raise IqError("unexpected-request")
         if self._refuses(stanza.get("seq")):
@@ -341,7 +344,10 @@ class Session:
         return True
 
     def _take(self, payload):
-        if self.is_forgotten:
+        if self.is_forgotten or (self.is_over and not self._peer_closed):
+            return
+        if self.partner is not None:
+            self.partner.forward(payload)
             return
         if not self.tls.is_done:
             self._bytes_before += len(payload)
@@ -352,6 +358,8 @@ class Session:
             was_done = self.tls.is_done
             if self.tls.feed(payload) and not was_done:
                 self._handshake_done()
+            if self.is_over:
+                return
             self._barren += len(payload)
             for record in self.tls.records():
                 if record is None:
@@ -359,7 +367,7 @@ class Session:
                 else:
                     self._barren = 0
                     self._read(record)
-                if self.is_forgotten:
+                if self.is_forgotten or (self.is_over and not self._peer_closed):
                     return
             if was_done and self._barren > WITHOUT_PLAINTEXT:
                 raise Violation("TLS without plaintext")
@@ -389,6 +397,13 @@ class Session:
         if not self.misbehave.is_hostile:
             self.fail("security-error", why)
 
+    def forward(self, payload):
+        """Bytes of the partner's TLS, as soon as there is a bytestream for them."""
+        self._unforwarded += payload
+        if self.state == "tls" and self._unforwarded:
+            waiting, self._unforwarded = self._unforwarded, b""
+            self.sender.write(waiting)
+
     # TLS and what is inside.
 
     def _start_tls(self):
@@ -396,6 +411,9 @@ class Session:
             return
         self._enter("tls")
         misbehave = self.misbehave
+        if misbehave("relayed"):
+            self.forward(b"")
+            return
         self.tls = Tls(self.is_initiator, self.identity, old=misbehave("tls-1.2-only"), bare=misbehave("no-certificate"))
         if not self.is_initiator or self.is_over:
             return
@@ -529,6 +547,8 @@ class Session:
         if self.sender is not None:
             self.sender.stop()
         self.peer.forget(self)
+        if self.partner is not None and not self.partner.is_forgotten:
+            self.partner.cut("terminate")
 
     def cut(self, how):
         """Ends it as if something had gone wrong."""

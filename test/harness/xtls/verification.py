@@ -41,7 +41,7 @@ class Verification:
     def start(self, shared, question=None):
         if self.run is not None:
             raise RuntimeError("a run is under way")
-        if self.session.peer.failures(self.session.other) > FAILURES:
+        if self.session.peer.failures(self.session.other) > FAILURES and not self.misbehave("srp-guessing-on"):
             raise RuntimeError("too many failed guesses")
         run = self.run = Run(secrets.token_hex(16), True)
         run.secret = shared

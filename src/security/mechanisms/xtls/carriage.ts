@@ -40,7 +40,7 @@ export class Carriage {
     const stream = { peer, sid: ours.ibbSid, blockSize: Number(role === 'initiator' ? theirs.blockSize : ours.blockSize) };
     this.#bytes = role === 'initiator' ? ibb.connect(stream) : ibb.listen(stream);
     this.#bytes.on('error', (error) => this.#failed(asHushError(error)));
-    this.#bytes.once('close', () => handlers.ended(new HushError('terminated', 'the bytestream was closed')));
+    this.#bytes.once('close', () => handlers.ended(new HushError('encryption-error', 'the bytestream was closed before the stream inside')));
     this.#bytes.opened.then(
       () => this.#secure(agreed, (shown) => judge(shown, agreed, peer, options.authority)),
       (error: unknown) => this.#failed(asHushError(error)),
