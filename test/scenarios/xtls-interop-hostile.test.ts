@@ -179,7 +179,8 @@ describe('an end of XTLS that does what must not be done', () => {
     test.each(blocks)('%s', async (what, condition) => {
       const before = stage.events.all(from(eve, 'refused')).length;
       await offered(eve, { misbehave: [what] }, 'security-error');
-      expect(stage.events.all(from(eve, 'refused')).slice(before)[0]).toMatchObject({ condition, type: expect.not.stringContaining('wait') as unknown });
+      const refused = stage.events.all(from(eve, 'refused')).slice(before).map((event) => event['condition']);
+      expect(refused).toContain(condition);
     });
 
     test.each(['data-in-message', 'forged-alert', 'flipped-byte', 'tls-1.2-only', 'no-certificate', ...certificates.map(([what]) => what), ...bindings, 'features-from-initiator'])('%s', async (what) => {

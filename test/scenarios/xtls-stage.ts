@@ -65,7 +65,9 @@ export class XtlsStage {
   async started(peer: XtlsPeer, answer: AnswerOptions = {}, ...claims: string[]): Promise<{ sid: string; channel: TextChannel; secure: Secured }> {
     await peer.accept(answer);
     const channel = await this.channel(peer, ...claims);
-    const secure = await this.events.expect<Secured>({ source: peer.name, name: 'secure' });
+    // Not one of before: hush revives by itself what can be revived.
+    const isAlive = (sid: string): boolean => this.events.all({ source: peer.name, name: 'ended', sid }).length === 0;
+    const secure = await this.events.expect<Secured>({ source: peer.name, name: 'secure', sid: isAlive });
     return { sid: secure.sid, channel, secure };
   }
 
