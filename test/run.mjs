@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const staticTests = ['test/architecture.test.ts', 'test/interfaces/', 'test/data/'];
+const staticTests = ['test/architecture.test.ts', 'test/attacks/', 'test/interfaces/', 'test/data/'];
 
 const args = process.argv.slice(2);
 const take = (pattern) => {

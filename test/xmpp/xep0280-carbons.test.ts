@@ -38,7 +38,7 @@ describe('a carbon of our own account', () => {
   });
 });
 
-describe('a carbon is refused', () => {
+describe('a carbon is refused [A1]', () => {
   test.each([
     'alice@away.example', 'alice@away.example/r', 'mallory@evil.example', 'home.example', 'me@home.example/other', 'me@home.example/here', 'ME@home.example', 'me@home.example.evil.example',
     '\uFF4De@home.example', 'm\u0435@home.example', '', '@@',

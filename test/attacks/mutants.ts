@@ -1,0 +1,94 @@
+/**
+ * `npm run mutants [-- ROW…]`: takes every guard of the table away, one at a time, in a copy of the program, and looks whether the row's tests notice.
+ * ROW is a row (A1), a class (A) or nothing (all). Ends with "mutants: N killed, N survived, N broken"; broken is one whose tests did not run.
+ */
+import { spawn } from 'node:child_process';
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import process from 'node:process';
+import { patternOf, readTable } from './table.ts';
+import type { Mutant } from './table.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const wanted = process.argv.slice(2);
+const isWanted = (row: string): boolean => wanted.length === 0 || wanted.some((name) => row === name || row.replace(/-?\d+$/, '') === name);
+
+interface Job {
+  readonly row: string;
+  readonly mutant: Mutant;
+  readonly tests: readonly string[];
+}
+
+const jobs: Job[] = [...readTable()].flatMap(([row, value]) =>
+  'mutants' in value && isWanted(row) ? value.mutants.map((mutant) => ({ row, mutant, tests: mutant.tests ?? value.tests })) : []);
+
+/** A copy of everything that tests need; the packages are shared. */
+async function workspace(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'hush-mutants-'));
+  for (const name of ['src', 'test', 'interfaces', 'data', 'systemd', 'package.json', 'tsconfig.json', 'build.mjs', 'jest.config.mjs', 'README.md']) {
+    await cp(join(root, name), join(folder, name), { recursive: true });
+  }
+  await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
+  return folder;
+}
+
+async function run(folder: string, ...args: string[]): Promise<number> {
+  const environment = { ...process.env, NODE_OPTIONS: '--experimental-vm-modules' };
+  const child = spawn(process.execPath, args, { cwd: folder, env: environment, stdio: 'ignore' });
+  return new Promise((done, failed) => {
+    child.once('error', failed);
+    child.once('exit', (code) => done(code ?? 1));
+  });
+}
+
+const jest = 'node_modules/jest/bin/jest.js';
+
+/** Runs the row's tests in a workspace whose program is built: how many passed and failed. */
+async function testsOf(folder: string, { row, tests }: Job): Promise<{ passed: number; failed: number }> {
+  const results = join(folder, 'results.json');
+  await rm(results, { force: true });
+  await run(folder, jest, '--forceExit', '--silent', '--runInBand', '--json', `--outputFile=${results}`, '-t', patternOf(row), '--runTestsByPath', ...tests);
+  try {
+    const { numPassedTests, numFailedTests } = JSON.parse(await readFile(results, 'utf8')) as { numPassedTests: number; numFailedTests: number };
+    return { passed: numPassedTests, failed: numFailedTests };
+  } catch {
+    return { passed: 0, failed: 0 };
+  }
+}
+
+async function judge(folder: string, job: Job): Promise<'killed' | 'survived' | 'broken'> {
+  const { file, find, replace } = job.mutant;
+  const path = join(folder, file);
+  const original = await readFile(path, 'utf8');
+  if (original.split(find).length !== 2) return 'broken';
+  await writeFile(path, original.split(find).join(replace));
+  try {
+    // What cannot even be built proves nothing.
+    if (await run(folder, 'build.mjs') !== 0) return 'broken';
+    const { passed, failed } = await testsOf(folder, job);
+    if (failed > 0) return 'killed';
+    return passed > 0 ? 'survived' : 'broken';
+  } finally {
+    await writeFile(path, original);
+  }
+}
+
+const counts = { killed: 0, survived: 0, broken: 0 };
+const queue = [...jobs];
+async function worker(): Promise<void> {
+  const folder = await workspace();
+  try {
+    for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
+      const verdict = await judge(folder, job);
+      counts[verdict] += 1;
+      process.stdout.write(`${verdict.padEnd(8)}  ${job.row.padEnd(8)}  ${job.mutant.file}: ${job.mutant.find.trim().split('\n')[0]!}\n`);
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+await Promise.all(Array.from({ length: Math.min(availableParallelism(), jobs.length) }, worker));
+process.stdout.write(`mutants: ${counts.killed} killed, ${counts.survived} survived, ${counts.broken} broken\n`);
+process.exitCode = counts.survived + counts.broken === 0 && counts.killed > 0 ? 0 : 1;
