@@ -26,54 +26,37 @@ const node = nodeVersion === undefined ? process.execPath : installNode(nodeVers
 // Tests mostly wait for other processes: two at a time even on one core.
 const workers = args.some((arg) => /^(-w|-i|--maxWorkers|--runInBand|--watch)/.test(arg)) ? [] : [`--maxWorkers=${Math.max(2, availableParallelism())}`];
 const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'].filter((flag) => process.allowedNodeEnvironmentFlags.has(flag.split('=')[0]));
-/** One run of jest over these files (all if none): its exit status and its results. */
+/** One run of jest over these files (all if none): whether it is content, and what test/reporter.mjs counted. */
 function run(files, extra) {
   rmSync(resultsFile, { force: true });
-  const { status, signal, error } = spawnSync(node, [join(root, 'node_modules/jest/bin/jest.js'), '--forceExit', '--json', `--outputFile=${resultsFile}`, ...extra, ...files], {
+  const { status, signal, error } = spawnSync(node, [join(root, 'node_modules/jest/bin/jest.js'), '--forceExit', '--reporters=default', `--reporters=${join(root, 'test/reporter.mjs')}`, ...extra, ...files], {
     cwd: root,
-    env: { ...process.env, NODE_OPTIONS: [process.env.NODE_OPTIONS, ...flags].filter(Boolean).join(' ') },
+    env: { ...process.env, TEST_RESULTS: resultsFile, NODE_OPTIONS: [process.env.NODE_OPTIONS, ...flags].filter(Boolean).join(' ') },
     // Everything to standard output, so that it stays in order.
     stdio: [process.stdin.isTTY ? 'inherit' : 'ignore', 1, 1],
   });
-  let results;
   try {
-    results = JSON.parse(readFileSync(resultsFile, 'utf8'));
+    return { isGood: status === 0, ...JSON.parse(readFileSync(resultsFile, 'utf8')) };
   } catch {
     process.stdout.write(`jest left no results: ${status ?? signal ?? error?.message}\n`);
+    // Nothing passed, then.
+    return { isGood: false, passed: 0, failed: 0, skipped: 0, failedFiles: [] };
   }
-  return { isGood: status === 0, results };
 }
 
-/** A file that could not be run counts as one failed test. Without results (jest itself failed) nothing passed. */
-function countsOf(results) {
-  return {
-    passed: results?.numPassedTests ?? 0,
-    failed: (results?.numFailedTests ?? 0) + (results?.numRuntimeErrorTestSuites ?? 0),
-    skipped: (results?.numPendingTests ?? 0) + (results?.numTodoTests ?? 0),
-  };
-}
-
-const first = run(isCheck ? staticTests : [], [...workers, ...args]);
-const counts = countsOf(first.results);
-let isGood = first.isGood;
-const failedFiles = (first.results?.testResults ?? []).filter(({ status }) => status === 'failed').map(({ name }) => name);
+const counts = run(isCheck ? staticTests : [], [...workers, ...args]);
 // Real servers and clients on a busy machine: what fails once is run again by itself, and said. It counts as what it is then.
+const { failedFiles } = counts;
 if (failedFiles.length > 0 && failedFiles.length <= 5 && args.length === 0 && !isCheck) {
-  process.stdout.write(`\nonce more, one after the other: ${failedFiles.map((name) => name.slice(root.length)).join(', ')}\n`);
-  const again = run([], ['--runInBand', '--runTestsByPath', ...failedFiles]);
-  const before = failedFiles.reduce((sum, name) => sum + passedIn(first.results, name), 0);
-  const after = countsOf(again.results);
-  counts.passed += after.passed - before;
-  counts.failed = after.failed;
-  isGood = again.isGood;
+  const paths = failedFiles.map(({ path }) => path);
+  process.stdout.write(`\nonce more, one after the other: ${paths.map((path) => path.slice(root.length)).join(', ')}\n`);
+  const again = run([], ['--runInBand', '--runTestsByPath', ...paths]);
+  for (const kind of ['passed', 'skipped']) counts[kind] += again[kind] - failedFiles.reduce((sum, file) => sum + file[kind], 0);
+  counts.failed = again.failed;
+  counts.isGood = again.isGood;
 }
 process.stdout.write(`tests: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
-process.exitCode = isGood && counts.failed === 0 && counts.passed > 0 ? 0 : 1;
-
-function passedIn(results, file) {
-  const { assertionResults } = results.testResults.find(({ name }) => name === file);
-  return assertionResults.filter(({ status }) => status === 'passed').length;
-}
+process.exitCode = counts.isGood && counts.failed === 0 && counts.passed > 0 ? 0 : 1;
 
 /** The binary of that Node version, from npm's package for this platform, kept under .test-output. */
 function installNode(version) {

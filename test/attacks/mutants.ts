@@ -23,6 +23,8 @@ interface Job {
 const jobs: Job[] = [...readTable()].flatMap(([row, value]) =>
   'mutants' in value && isWanted(row) ? value.mutants.map((mutant) => ({ row, mutant, tests: mutant.tests ?? value.tests })) : []);
 
+const resultsIn = (folder: string): string => join(folder, 'results.json');
+
 /** A copy of everything that tests need; the packages are shared. */
 async function workspace(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'hush-mutants-'));
@@ -33,8 +35,9 @@ async function workspace(): Promise<string> {
   return folder;
 }
 
+/** Runs Node there: its exit status. */
 async function run(folder: string, ...args: string[]): Promise<number> {
-  const environment = { ...process.env, NODE_OPTIONS: '--experimental-vm-modules' };
+  const environment = { ...process.env, NODE_OPTIONS: '--experimental-vm-modules', TEST_RESULTS: resultsIn(folder) };
   const child = spawn(process.execPath, args, { cwd: folder, env: environment, stdio: 'ignore' });
   return new Promise((done, failed) => {
     child.once('error', failed);
@@ -42,16 +45,12 @@ async function run(folder: string, ...args: string[]): Promise<number> {
   });
 }
 
-const jest = 'node_modules/jest/bin/jest.js';
-
 /** Runs the row's tests in a workspace whose program is built: how many passed and failed. */
 async function testsOf(folder: string, { row, tests }: Job): Promise<{ passed: number; failed: number }> {
-  const results = join(folder, 'results.json');
-  await rm(results, { force: true });
-  await run(folder, jest, '--forceExit', '--silent', '--runInBand', '--json', `--outputFile=${results}`, '-t', patternOf(row), '--runTestsByPath', ...tests);
+  await rm(resultsIn(folder), { force: true });
+  await run(folder, 'node_modules/jest/bin/jest.js', '--forceExit', '--runInBand', '--reporters=<rootDir>/test/reporter.mjs', '-t', patternOf(row), '--runTestsByPath', ...tests);
   try {
-    const { numPassedTests, numFailedTests } = JSON.parse(await readFile(results, 'utf8')) as { numPassedTests: number; numFailedTests: number };
-    return { passed: numPassedTests, failed: numFailedTests };
+    return JSON.parse(await readFile(resultsIn(folder), 'utf8')) as { passed: number; failed: number };
   } catch {
     return { passed: 0, failed: 0 };
   }

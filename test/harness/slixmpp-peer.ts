@@ -28,8 +28,8 @@ export class SlixmppPeer {
   }
 
   /** Available. `show`: '', away, chat, dnd, xa. */
-  presence(show = '', status = ''): Promise<void> {
-    return this.#ask('presence', { show, status });
+  presence(show = '', status = '', priority?: number): Promise<void> {
+    return this.#ask('presence', { show, status, ...(priority !== undefined && { priority }) });
   }
 
   unavailable(): Promise<void> {

@@ -1,5 +1,6 @@
 /** People who talk: each a hush process on a bus of their own, and what tests ask of their channels. */
 import { expect } from '@jest/globals';
+import type { Variant } from '../../src/bus/types.ts';
 import { hushBusName, hushService } from '../harness/hush.ts';
 import type { HushOptions } from '../harness/hush.ts';
 import { startSession } from '../harness/session.ts';
@@ -26,19 +27,19 @@ export class Person {
   readonly client: TelepathyClient;
   connection!: TelepathyConnection;
 
-  readonly #port: number;
+  readonly #parameters: Readonly<Record<string, string | number | boolean | Variant>>;
 
-  private constructor(user: string, server: Server, session: Session, port: number) {
+  private constructor(user: string, server: Server, session: Session, parameters: Readonly<Record<string, string | number | boolean | Variant>>) {
     this.user = user;
     this.server = server;
     this.session = session;
     this.client = new TelepathyClient(session.bus);
-    this.#port = port;
+    this.#parameters = { account: server.jid(user), password: user, server: '127.0.0.1', port: server.port, ...parameters };
   }
 
-  /** Logs in. `port`: the way to the server, where it is not the direct one. */
-  static async arrive(user: string, server: Server, { port = server.port, ...hush }: HushOptions & { port?: number } = {}): Promise<Person> {
-    const person = new Person(user, server, await startSession([hushService({ caFile: server.caFile, ...hush })]), port);
+  /** Logs in. `parameters`: of the account, beside or instead of the usual ones. */
+  static async arrive(user: string, server: Server, { parameters = {}, ...hush }: HushOptions & { parameters?: Readonly<Record<string, string | number | boolean | Variant>> } = {}): Promise<Person> {
+    const person = new Person(user, server, await startSession([hushService({ caFile: server.caFile, ...hush })]), parameters);
     await person.connect();
     return person;
   }
@@ -48,7 +49,7 @@ export class Person {
   }
 
   async connect(): Promise<void> {
-    this.connection = await this.client.requestConnection({ account: this.jid, password: this.user, server: '127.0.0.1', port: this.#port });
+    this.connection = await this.client.requestConnection(this.#parameters);
     await this.connection.connect();
     await this.connection.contactList();
   }
