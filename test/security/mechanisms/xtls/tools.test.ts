@@ -88,6 +88,18 @@ async function withServer(...args: string[]): Promise<{ program: Program; result
   return { program, ...secure(socket, 'client') };
 }
 
+/** gnutls-serv as the server, hush as the client. */
+async function withGnutlsServer(versions: string, ...args: string[]): Promise<{ program: Program; result: Promise<string>; heard: () => string; engine: TlsEngine }> {
+  const path = join(folder, `gnutls-${programs.length}-${versions.slice(-3)}`);
+  const options = ['--x509keyfile', key, '--x509certfile', cert, '--require-client-cert', '--echo', ...priority(versions), ...args];
+  const program = new Program('unshare', ['--net', ...(process.getuid!() === 0 ? [] : ['--map-root-user']), '/usr/bin/python3', gnutlsServer, path, ...options]);
+  programs.push(program);
+  await program.line(/^ready$/);
+  return { program, ...secure(connect(path), 'client') };
+}
+
+const gnutlsServer = join(import.meta.dirname, '../../../harness/gnutls_server.py');
+const priority = (versions: string): string[] => ['--priority', `NORMAL:-VERS-ALL:${versions}`, '--keymatexport', LABEL, '--keymatexportsize', '32'];
 const client = (...args: string[]) => (port: string): string[] => ['s_client', '-connect', `127.0.0.1:${port}`, '-keymatexport', LABEL, '-keymatexportlen', '32', ...args];
 
 describe('openssl', () => {
@@ -118,17 +130,29 @@ describe('openssl', () => {
 });
 
 describe('gnutls', () => {
-  const priority = (versions: string): string[] => ['--priority', `NORMAL:-VERS-ALL:${versions}`, '--insecure', '--keymatexport', LABEL, '--keymatexportsize', '32'];
+  const asClient = (versions: string): string[] => ['--insecure', ...priority(versions)];
 
   test('as client agrees on the exporter value', async () => {
-    const { program, result } = await withClient('gnutls-cli', (port) => ['127.0.0.1', '-p', port, '--x509keyfile', key, '--x509certfile', cert, ...priority('+VERS-TLS1.3')]);
+    const { program, result } = await withClient('gnutls-cli', (port) => ['127.0.0.1', '-p', port, '--x509keyfile', key, '--x509certfile', cert, ...asClient('+VERS-TLS1.3')]);
     const line = await program.line(/Key material: [0-9a-f]{64}/);
     expect(line).toContain(await result);
   });
 
   test('without a certificate, or with TLS 1.2 only, is refused', async () => {
-    expect(await (await withClient('gnutls-cli', (port) => ['127.0.0.1', '-p', port, ...priority('+VERS-TLS1.3')])).result).toBe('certificate-not-provided');
-    const old = (port: string): string[] => ['127.0.0.1', '-p', port, '--x509keyfile', key, '--x509certfile', cert, ...priority('+VERS-TLS1.2')];
+    expect(await (await withClient('gnutls-cli', (port) => ['127.0.0.1', '-p', port, ...asClient('+VERS-TLS1.3')])).result).toBe('certificate-not-provided');
+    const old = (port: string): string[] => ['127.0.0.1', '-p', port, '--x509keyfile', key, '--x509certfile', cert, ...asClient('+VERS-TLS1.2')];
     expect(await (await withClient('gnutls-cli', old)).result).toBe('encryption-error');
+  });
+
+  test('as server agrees on the exporter value and carries plaintext', async () => {
+    const { program, result, heard, engine } = await withGnutlsServer('+VERS-TLS1.3');
+    const line = await program.line(/Key material: [0-9a-f]{64}/);
+    expect(line).toContain(await result);
+    engine.write(Buffer.from('from hush\n'));
+    while (!heard().includes('from hush')) await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+
+  test('as server with TLS 1.2 only is refused', async () => {
+    expect(await (await withGnutlsServer('+VERS-TLS1.2')).result).toBe('encryption-error');
   });
 });
