@@ -28,7 +28,7 @@ export interface Property {
   readonly signature: string;
   readonly access: 'read' | 'write' | 'readwrite';
   /** org.freedesktop.DBus.Property.EmitsChangedSignal, which every property of ours states. */
-  readonly emits: 'true' | 'false' | 'const';
+  readonly emits: 'true' | 'invalidates' | 'false' | 'const';
   readonly deprecated: boolean;
   readonly doc: string;
 }
@@ -114,7 +114,7 @@ function readProperty(node: Node): Property {
   parseType(signature);
   children(node, ['annotation']);
   const emits = annotation(node, 'org.freedesktop.DBus.Property.EmitsChangedSignal');
-  if (emits !== 'true' && emits !== 'false' && emits !== 'const') throw new Error('EmitsChangedSignal must be stated: true, false or const');
+  if (emits !== 'true' && emits !== 'invalidates' && emits !== 'false' && emits !== 'const') throw new Error('EmitsChangedSignal must be stated: true, invalidates, false or const');
   return { name: attribute(node, 'name'), signature, access, emits, deprecated: isDeprecated(node), doc: docOf(node) };
 }
 

@@ -918,7 +918,7 @@ export const interfaceTables: Readonly<Record<InterfaceName, InterfaceTable>> = 
     properties: {
       LocalFingerprint: { signature: 's', access: 'read', emitsChange: 'true' },
       RemoteFingerprint: { signature: 's', access: 'read', emitsChange: 'true' },
-      SafetyNumber: { signature: 's', access: 'read', emitsChange: 'true' },
+      SafetyNumber: { signature: 's', access: 'read', emitsChange: 'invalidates' },
       Trust: { signature: 'u', access: 'read', emitsChange: 'true' },
       Question: { signature: 's', access: 'read', emitsChange: 'true' },
     },

@@ -34,6 +34,18 @@ describe.each([
     for (const [who, whom] of [[alice, bob], [bob, alice]] as const) await who.connection.call(names.security, 'ForgetPeer', whom.jid);
   });
 
+  test('are told of a new safety number by its name alone, and get it when they ask', async () => {
+    const told = new Promise<{ changed: unknown; invalidated: unknown }>((resolve) => {
+      alice.connection.bus.subscribe({ sender: alice.connection.busName, interface: 'org.freedesktop.DBus.Properties', member: 'PropertiesChanged', arg0: names.peerAuthentication }, ({ body }) => {
+        const [, changed, invalidated] = body as [string, Map<string, unknown>, string[]];
+        if (invalidated.length > 0) resolve({ changed: plain(changed), invalidated });
+      });
+    });
+    const { out } = await talk(alice, bob, 'who are you?');
+    expect(await told).toEqual({ changed: expect.objectContaining({ RemoteFingerprint: expect.stringMatching(/^[0-9A-F ]+$/i) as unknown }) as unknown, invalidated: ['SafetyNumber'] });
+    expect(await out.get(names.peerAuthentication, 'SafetyNumber')).toMatch(/^(\d{5} ){11}\d{5}$/);
+  });
+
   test('are secured without touching anything, from the first message on, and neither server nor log sees what is said', async () => {
     const canary = 'canary-4711-öß';
     const { out, incoming, message } = await talk(alice, bob, canary);

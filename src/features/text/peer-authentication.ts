@@ -27,7 +27,7 @@ export function addPeerAuthentication(channel: BaseChannel, account: Account, co
 
   const liveSession = (): Session | undefined => (conversation.state === SecurityState.secure ? conversation.session : undefined);
   const keys = (): Session['keys'] => liveSession()?.keys;
-  /** 5200 rounds of SHA-512 are done once a key. */
+  /** Some 10 ms of work: done once a key, when somebody asks. */
   const number = (): string => {
     const both = keys();
     if (both === undefined) return '';
@@ -39,15 +39,13 @@ export function addPeerAuthentication(channel: BaseChannel, account: Account, co
     if (secret === undefined) throw new HushError('not-available', 'there is no session that can compare a secret');
     return secret;
   };
+  const level = (both = keys()): number => (both === undefined ? trust.contactLevel(conversation.peer) : trust.level(conversation.peer, both.remote));
+  const fingerprint = (key: Uint8Array | undefined): string => (key === undefined ? '' : fingerprintOf(key));
   const values = () => {
     const both = keys();
-    return {
-      LocalFingerprint: both === undefined ? '' : fingerprintOf(both.local),
-      RemoteFingerprint: both === undefined ? '' : fingerprintOf(both.remote),
-      SafetyNumber: number(),
-      Trust: (both === undefined ? trust.contactLevel(conversation.peer) : trust.level(conversation.peer, both.remote)) as number,
-      Question: question ?? '',
-    };
+    const remote = fingerprint(both?.remote);
+    // The number is another one whenever the key is.
+    return { LocalFingerprint: fingerprint(both?.local), RemoteFingerprint: remote, SafetyNumber: remote, Trust: level(both), Question: question ?? '' };
   };
   type Property = keyof ReturnType<typeof values>;
   let told = values();
@@ -88,10 +86,10 @@ export function addPeerAuthentication(channel: BaseChannel, account: Account, co
       },
     },
     properties: {
-      LocalFingerprint: () => values().LocalFingerprint,
-      RemoteFingerprint: () => values().RemoteFingerprint,
+      LocalFingerprint: () => fingerprint(keys()?.local),
+      RemoteFingerprint: () => fingerprint(keys()?.remote),
       SafetyNumber: number,
-      Trust: () => values().Trust,
+      Trust: () => level(),
       Question: () => question ?? '',
     },
   } satisfies Implementation<typeof PEER_AUTHENTICATION>);
