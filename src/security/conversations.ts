@@ -70,6 +70,8 @@ export class Conversations implements ConversationOwner {
   readonly #records = new Map<Conversation, Record>();
   readonly #byPeer = new Map<BareJid, Set<Conversation>>();
   readonly #failedAt = new Map<BareJid, number>();
+  /** Sessions that the local user has done without: no failures, wherever they were. */
+  readonly #dismissed = new WeakSet<Session>();
   readonly #pendingDemands = new Map<BareJid, Claim[][]>();
   readonly #listeners = new Set<ConversationsListener>();
 
@@ -156,7 +158,7 @@ export class Conversations implements ConversationOwner {
     if (state === SecurityState.secure) this.#expireLater(conversation, record);
     else if (session === undefined) this.#forget(conversation);
     // What still waits is to leave as well as it can; an attempt that nobody waits for ends. Either way it is forgotten with its session.
-    else if (!conversation.hasWaiting) this.#around.tasks.run('nobody waits for this session', () => session.end());
+    else if (!conversation.hasWaiting) this.#around.tasks.run('nobody waits for this session', () => this.#dismiss(session));
   }
 
   /** A message was sent or received in it. `from`: the resource it came from. */
@@ -239,7 +241,12 @@ export class Conversations implements ConversationOwner {
     const { session } = conversation;
     conversation.kill('local');
     this.#around.gate().release(conversation);
-    await session?.end();
+    if (session !== undefined) await this.#dismiss(session);
+  }
+
+  #dismiss(session: Session): Promise<void> {
+    this.#dismissed.add(session);
+    return session.end();
   }
 
   /** Starts what policy and capabilities allow with a contact, in the conversations that are shown. Rules 2 and 6 */
@@ -315,11 +322,11 @@ export class Conversations implements ConversationOwner {
     }
   }
 
-  sessionEnded(conversation: Conversation, _session: Session, end: SessionEnd): void {
+  sessionEnded(conversation: Conversation, session: Session, end: SessionEnd): void {
     const { log, trust } = this.#around;
     const { peer } = conversation;
     log.info({ contact: peer, reason: end.reason, from: end.from, err: end.error }, 'a session has ended');
-    if (end.from === 'handshaking') this.#failedAt.set(peer, performance.now());
+    if (end.from === 'handshaking' && !this.#dismissed.has(session)) this.#failedAt.set(peer, performance.now());
     if (conversation.state === SecurityState.insecure && trust.wasSecured(peer)) for (const listener of this.#listeners) listener.fellBack?.(conversation);
     this.#around.gate().release(conversation);
     const record = this.#records.get(conversation);

@@ -162,6 +162,20 @@ describe('an opportunistic conversation', () => {
     expect(it.wire).toEqual([]);
   });
 
+  test.each(['handshake fails', 'user ends it', 'user closes it'])('given up during the handshake is tried again by the next channel, unless it failed: %s', async (how) => {
+    const it = await world();
+    const conversation = it.conversations.create(bob, 'securable');
+    it.conversations.shown(conversation, true);
+    it.mechanism.last.enter('handshaking');
+    if (how === 'user ends it') await it.conversations.end(conversation);
+    else if (how === 'handshake fails') it.mechanism.last.finish({ reason: 'failed', error: new HushError('encryption-error', 'bad handshake'), from: 'handshaking' });
+    it.conversations.hidden(conversation);
+    await turn();
+    expect(it.mechanism.started).toHaveLength(1);
+    it.conversations.shown(it.conversations.create(bob, 'securable'), true);
+    expect(it.mechanism.started).toHaveLength(how === 'handshake fails' ? 1 : 2);
+  });
+
   test('lets nothing wait longer than its limit', async () => {
     const it = await world();
     const fate: Fate = { left: [], failed: [] };
