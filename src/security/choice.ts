@@ -28,12 +28,12 @@ export function lastHeardFirst(resources: readonly FullJid[], heard: readonly Fu
   return [...resources.filter((resource) => heard.includes(resource)), ...resources.filter((resource) => !heard.includes(resource))];
 }
 
-/** The best choice that is known to work. */
-export function known({ mechanisms, resources }: Options): Choice | undefined {
-  return withAvailability(mechanisms, resources, true);
+/** What begins by itself: what is known to work. With a contact who was secured before also what has to be asked first: meanwhile nothing is to leave in plaintext. */
+export function byItself({ mechanisms, resources, wasSecured }: Options): Choice | undefined {
+  return withAvailability(mechanisms, resources, true) ?? (wasSecured ? withAvailability(mechanisms, resources, undefined) : undefined);
 }
 
-/** As `known`, else what is worth asking. Throws HushError: `not-implemented`, `offline`, `not-capable`, and `encryption-not-available` where the contact could once. */
+/** What is known to work, else what is worth asking. Throws HushError: `not-implemented`, `offline`, `not-capable`, and `encryption-not-available` where the contact could once. */
 export function choose({ mechanisms, resources, wasSecured }: Options): Choice {
   const choice = withAvailability(mechanisms, resources, true) ?? withAvailability(mechanisms, resources, undefined);
   if (choice !== undefined) return choice;

@@ -81,6 +81,7 @@ export class Conversation {
   #endReason: EndReason | undefined;
   #isDead = false;
   #waiting: Waiting[] = [];
+  #handOver: (() => void) | undefined;
 
   constructor(peer: BareJid, kind: ConversationKind, owner: ConversationOwner) {
     count += 1;
@@ -150,10 +151,20 @@ export class Conversation {
     if (this.#kind === 'companion') this.#kind = 'securable';
   }
 
-  /** Puts a session to work for this conversation: new, or under way at the peer's wish. */
-  attach(session: Session): void {
+  /**
+   * Puts a session to work for this conversation: new, or under way at the peer's wish. `onOtherKey`: takes over a session that is secured with another key than
+   * this conversation was, which stays ended then; without it such a session ends, and the conversation for good.
+   */
+  attach(session: Session, onOtherKey?: () => void): void {
     if (this.#session !== undefined) throw new InvariantError(`${this.id} has a session`);
     this.#session = session;
+    this.#handOver = onOtherKey && (() => {
+      stop();
+      this.#session = undefined;
+      this.#enter('not-revived');
+      onOtherKey();
+      this.#changed();
+    });
     const stop = session.listen({
       changed: () => this.#sessionChanged(session),
       opened: (message) => this.#owner.opened(this, message),
@@ -224,6 +235,10 @@ export class Conversation {
   #secured(session: Session): void {
     const claims = claimsOf(session.facts);
     const isSameKey = this.#key === undefined || (session.keys !== undefined && Buffer.compare(this.#key, session.keys.remote) === 0);
+    if (!isSameKey && this.#handOver !== undefined) {
+      this.#handOver();
+      return;
+    }
     if (!isSameKey || [...this.#shown].some((claim) => !claims.has(claim))) {
       this.#isDead = true;
       session.revoke(new HushError('encryption-error', 'the new session proves less than this conversation has shown'));

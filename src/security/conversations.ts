@@ -5,7 +5,7 @@ import type { Tasks } from '../tasks.ts';
 import type { Element } from '../xmpp/element.ts';
 import type { BareJid, FullJid, Jid } from '../xmpp/jid.ts';
 import { untilSecure } from './attempt.ts';
-import { choose, inOrder, known, lastHeardFirst } from './choice.ts';
+import { byItself, choose, inOrder, lastHeardFirst } from './choice.ts';
 import type { Choice, Options } from './choice.ts';
 import { Conversation, SecurityState } from './conversation.ts';
 import type { ConversationOwner } from './conversation.ts';
@@ -161,6 +161,11 @@ export class Conversations implements ConversationOwner {
     else if (!conversation.hasWaiting) this.#around.tasks.run('nobody waits for this session', () => this.#dismiss(session));
   }
 
+  /** The local user has asked for a conversation with this contact, or written in one. */
+  isWanted(peer: BareJid): boolean {
+    return [...this.of(peer)].some((conversation) => this.#record(conversation).isWanted);
+  }
+
   /** A message was sent or received in it. `from`: the resource it came from. */
   used(conversation: Conversation, from?: FullJid): void {
     const record = this.#record(conversation);
@@ -192,9 +197,8 @@ export class Conversations implements ConversationOwner {
   /** Whether a session that a contact begins is taken without asking. For Authority. */
   accepts(peer: BareJid, isSubscribed: boolean): boolean {
     if (this.#around.trust.policyOf(peer) === 'off') return false;
-    const isWanted = [...this.of(peer)].some((conversation) => this.#record(conversation).isWanted);
     const wantsPlain = [...this.of(peer)].some(({ kind }) => kind === 'plain');
-    return (isSubscribed || isWanted) && !(wantsPlain && this.securable(peer) === undefined);
+    return (isSubscribed || this.isWanted(peer)) && !(wantsPlain && this.securable(peer) === undefined);
   }
 
   /** Refuses demands that can never be met, before anything is sent. Throws HushError. */
@@ -260,7 +264,7 @@ export class Conversations implements ConversationOwner {
       if (conversation.state === SecurityState.secure || conversation.state === SecurityState.negotiating) continue;
       if (this.hasLiveSession(peer)) continue;
       try {
-        const choice = known(this.#options(peer, []));
+        const choice = byItself(this.#options(peer, []));
         if (choice !== undefined && !this.#record(conversation).atEnd.has(choice.resource)) this.#start(conversation, choice, conversation.demands);
       } catch (error) {
         this.#around.log.info({ err: error, contact: peer }, 'the conversation was not secured');
@@ -379,7 +383,11 @@ export class Conversations implements ConversationOwner {
     const peer = this.#around.bareOf(session.peer);
     const free = [...this.of(peer)].find(({ kind, session: own, isDead, state }) => kind === 'securable' && own === undefined && !isDead && state !== SecurityState.secure);
     const conversation = free ?? this.create(peer, 'securable');
-    conversation.attach(session);
+    // It may come from another client of the contact than the one whose session has ended here. Rule 8
+    conversation.attach(session, () => {
+      this.#around.gate().release(conversation);
+      this.create(peer, 'securable').attach(session);
+    });
   }
 
   /** Ends the session when it is due; what was said meanwhile puts that off. */

@@ -119,6 +119,23 @@ describe('an opportunistic conversation', () => {
     expect(fate.left).toEqual(['plain hello']);
   });
 
+  test.each([false, true])('while it is asked whether the client of the contact can do it, is plaintext only with one never secured (secured before: %s)', async (wasSecured) => {
+    const it = await world();
+    if (wasSecured) await it.trust.secured(bob, Buffer.from('key'), { mechanism: 'xtls', bound: true });
+    it.mechanism.abilities.delete(desk);
+    const fate: Fate = { left: [], failed: [] };
+    const conversation = it.conversations.create(bob, 'securable');
+    it.conversations.shown(conversation, true);
+    send(it, conversation, 'hello', fate);
+    expect(conversation.state).toBe(wasSecured ? SecurityState.negotiating : SecurityState.insecure);
+    expect(fate.left).toEqual(wasSecured ? [] : ['plain hello']);
+    it.mechanism.abilities.set(desk, true);
+    it.conversations.consider(bob);
+    it.mechanism.last.secure({ keyPinned: wasSecured });
+    await turn();
+    expect(fate).toEqual({ left: [wasSecured ? 'hello' : 'plain hello'], failed: [] });
+  });
+
   test('goes on in plaintext when an offer to a contact never secured before comes to nothing', async () => {
     const it = await world();
     const fate: Fate = { left: [], failed: [] };
@@ -297,6 +314,28 @@ describe('a secured conversation', () => {
     lose(other, other.session);
     other.mechanism.last.secure({ keyPinned: true }, 'another key');
     expect(other.conversation).toMatchObject({ state: SecurityState.ended, isDead: true });
+  });
+
+  test('stays ended, and can be revived, while the contact begins a session with another key from another device: that is another conversation', async () => {
+    const it = await secured();
+    const fate: Fate = { left: [], failed: [] };
+    lose(it, it.session);
+    it.mechanism.last.finish({ reason: 'failed', error: new HushError('rejected', 'not now'), from: 'negotiating' });
+    const claims = [...it.conversation.claims];
+    const second = it.mechanism.offer(phone);
+    send(it, it.conversation, 'who is it', fate);
+    second.secure({}, 'another key');
+    await turn();
+    expect(it.conversation).toMatchObject({ state: SecurityState.ended, isDead: false, session: undefined });
+    expect([...it.conversation.claims]).toEqual(claims);
+    expect(fate).toEqual({ left: [], failed: ['connection-lost'] });
+    expect(second.sent).toEqual([]);
+    const [, other] = [...it.conversations.of(bob)];
+    expect(other).toMatchObject({ state: SecurityState.secure, session: second });
+    send(it, other!, 'to the phone', fate);
+    expect(fate.left).toEqual(['to the phone']);
+    it.mechanism.offer(desk).secure({ keyPinned: true });
+    expect(it.conversation.state).toBe(SecurityState.secure);
   });
 
   test('ended here is dead for good', async () => {
