@@ -80,7 +80,7 @@ test('10 000 secured messages in order, none lost or doubled, in one session, wh
   owned.push(() => proxy.stop());
   const bob = await Person.arrive('bob', prosody, { logLevel: 'info' });
   owned.push(() => bob.leave());
-  const alice = await Person.arrive('alice', prosody, { logLevel: 'info', port: proxy.port });
+  const alice = await Person.arrive('alice', prosody, { logLevel: 'info', parameters: { port: proxy.port } });
   owned.push(() => alice.leave());
   await Promise.all([alice, bob].map((person) => person.hasIdentity()));
   await contactIsThere(alice.connection, bob.jid);
