@@ -31,24 +31,40 @@ export interface Hello {
 /** The hello that a direction begins with. */
 export function helloOf([first]: readonly TlsRecord[]): Hello {
   const { body } = first!;
-  const isClient = body[0] === 1;
-  const random = body.subarray(6, 38);
-  let at = 39 + body[38]!;
-  // The client lists what it can, the server says what it has chosen.
-  if (isClient) {
-    at += 2 + body.readUInt16BE(at);
-    at += 1 + body[at]!;
-  } else {
-    at += 3;
-  }
-  const end = at + 2 + body.readUInt16BE(at);
   const extensions = new Map<number, Buffer>();
-  for (at += 2; at < end; ) {
-    const length = body.readUInt16BE(at + 2);
-    extensions.set(body.readUInt16BE(at), body.subarray(at + 4, at + 4 + length));
-    at += 4 + length;
+  for (let at = extensionsAt(body) + 2; at < body.length; ) {
+    const end = at + 4 + body.readUInt16BE(at + 2);
+    extensions.set(body.readUInt16BE(at), body.subarray(at + 4, end));
+    at = end;
   }
-  return { random, extensions };
+  return { random: body.subarray(6, 38), extensions };
+}
+
+/** Where the list of a hello begins, with its length. */
+function extensionsAt(body: Buffer): number {
+  const at = 39 + body[38]!;
+  // The server says what it has chosen; the client lists what it can.
+  if (body[0] === 2) return at + 3;
+  const compression = at + 2 + body.readUInt16BE(at);
+  return compression + 1 + body[compression]!;
+}
+
+/** A client's hello that agrees on no key: it knows one from before (nobody else does), and wants no other (psk_ke). */
+export function withoutAgreement(hello: TlsRecord): TlsRecord {
+  const supportedGroups = 10;
+  const pskModes = 45;
+  const kept = [...helloOf([hello]).extensions].filter(([number]) => ![supportedGroups, keyShare, pskModes].includes(number));
+  const identity = Buffer.concat([withLength(Buffer.from('from before')), Buffer.alloc(4)]);
+  const binder = Buffer.concat([Buffer.from([32]), Buffer.alloc(32)]);
+  const all = [...kept, [pskModes, Buffer.from([1, 0])] as const, [preSharedKey, Buffer.concat([withLength(identity), withLength(binder)])] as const];
+  const list = withLength(Buffer.concat(all.map(([number, data]) => Buffer.concat([Buffer.from([number >> 8, number & 255]), withLength(data)]))));
+  const body = Buffer.concat([hello.body.subarray(0, extensionsAt(hello.body)), list]);
+  body.writeUIntBE(body.length - 4, 1, 3);
+  return { header: Buffer.concat([hello.header.subarray(0, 3), withLength(body).subarray(0, 2)]), body };
+}
+
+function withLength(data: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([data.length >> 8, data.length & 255]), data]);
 }
 
 /** Secrets by label for a client's random, from a key log (SSLKEYLOGFILE format). */
