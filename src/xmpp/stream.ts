@@ -56,6 +56,9 @@ export class XmlStream {
 
   #flow: FlowHandlers | undefined;
   #lastReceived = performance.now();
+  /** Nothing is read: because that was asked for, or for the rest of this turn of the event loop. */
+  #isPaused = false;
+  #isResting = false;
 
   /** Text written in this turn of the event loop, and the stanzas not yet handed to the system. */
   #out = '';
@@ -190,7 +193,7 @@ export class XmlStream {
   /** As `send`, for text that is no stanza. What is written in one turn of the event loop leaves in one piece. */
   write(text: string): void {
     if (this.#end !== undefined || this.#isClosing) return;
-    if (this.#out === '') process.nextTick(() => this.#flush());
+    if (this.#out === '') setImmediate(() => this.#flush());
     this.#out += text;
   }
 
@@ -204,13 +207,26 @@ export class XmlStream {
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.#socket.pause();
   }
 
   resume(): void {
+    this.#isPaused = false;
     // What waited in the meantime is read now: the silence was ours.
     this.#lastReceived = performance.now();
-    this.#socket.resume();
+    if (!this.#isResting) this.#socket.resume();
+  }
+
+  /** A server may have megabytes ready, and the system would hand all of them over in one turn of the event loop: after each piece everybody else has theirs. */
+  #rest(): void {
+    if (this.#flow === undefined || this.#isResting) return;
+    this.#isResting = true;
+    this.#socket.pause();
+    setImmediate(() => {
+      this.#isResting = false;
+      if (!this.#isPaused) this.#socket.resume();
+    });
   }
 
   /** Ends our side and waits for the server's, at most `ms` milliseconds. */
@@ -253,6 +269,7 @@ export class XmlStream {
     this.#lastReceived = performance.now();
     this.#surplus += bytes.length;
     this.#parser?.write(bytes);
+    this.#rest();
   }
 
   #opened(header: Element): void {
