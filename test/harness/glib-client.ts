@@ -109,9 +109,14 @@ export class GlibClient {
     return this.#ask('nickname', { account, name });
   }
 
-  /** The text channel with a contact, handled by this client. */
-  text(account: string, contact: string): Promise<string> {
-    return this.#ask('text', { account, contact });
+  /** The text channel with a contact, handled by this client. `demands`: full names of boolean properties that are to be True. */
+  text(account: string, contact: string, demands: readonly string[] = []): Promise<string> {
+    return this.#ask('text', { account, contact, demands });
+  }
+
+  /** The same for whoever is its handler: asked for by one client, as by a contact list, it comes to another (or this one) as an event `channel`. */
+  ensure(account: string, contact: string, demands: readonly string[] = []): Promise<void> {
+    return this.#ask('ensure', { account, contact, demands });
   }
 
   /** The message's token. `report`: ask for a delivery report. */

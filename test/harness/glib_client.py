@@ -178,10 +178,9 @@ class Client:
         it = self.account(account)
         return call(lambda done: it.set_nickname_async(name, done), it.set_nickname_finish, "nickname")
 
-    def text(self, account, contact):
+    def text(self, account, contact, demands=()):
         """Asks Mission Control for the text channel and becomes its handler. Its object path."""
-        request = Tp.AccountChannelRequest.new_text(self.account(account), NOW)
-        request.set_target_id(Tp.HandleType.CONTACT, contact)
+        request = self.request(account, contact, demands)
         channel, _context = call(
             lambda done: request.ensure_and_handle_channel_async(None, done), request.ensure_and_handle_channel_finish, "channel")
         self.watch(channel)
@@ -190,10 +189,9 @@ class Client:
             channel.prepare_finish, "channel features")
         return channel.get_object_path()
 
-    def ensure(self, account, contact):
+    def ensure(self, account, contact, demands=()):
         """Asks Mission Control to give the channel to whoever is its preferred handler, as a contact list does."""
-        request = Tp.AccountChannelRequest.new_text(self.account(account), NOW)
-        request.set_target_id(Tp.HandleType.CONTACT, contact)
+        request = self.request(account, contact, demands)
         return call(lambda done: request.ensure_channel_async("", None, done), request.ensure_channel_finish, "channel")
 
     def send(self, channel, text, type=0, report=False):
@@ -225,6 +223,13 @@ class Client:
             if account.get_object_path() == path:
                 return account
         raise LookupError(f"no account {path}")
+
+    def request(self, account, contact, demands):
+        request = Tp.AccountChannelRequest.new_text(self.account(account), NOW)
+        request.set_target_id(Tp.HandleType.CONTACT, contact)
+        for name in demands:
+            request.set_request_property(name, GLib.Variant("b", True))
+        return request
 
     def connection(self, path):
         account = self.account(path)
@@ -321,7 +326,13 @@ def main():
         try:
             say({"id": number, "result": getattr(client, name)(**arguments)})
         except Exception as error:  # Whatever goes wrong is the answer; the test decides.
-            say({"id": number, "error": f"{type(error).__name__}: {error}"})
+            say({"id": number, "error": f"{error_name(error)}: {error}"})
+
+
+def error_name(error):
+    if isinstance(error, GLib.Error) and error.domain == "tp_errors":
+        return Tp.error_get_dbus_name(Tp.Error(error.code))
+    return type(error).__name__
 
 
 main()
