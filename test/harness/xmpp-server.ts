@@ -52,6 +52,8 @@ export interface ScriptedServerOptions {
   /** Stream management is offered. Default true. */
   readonly streamManagement?: boolean;
   readonly misbehave?: Misbehaviour;
+  /** What is answered by itself to a request, whomever it is to: the payload of a result. Undefined: by server and account that the roster is empty, and to everything else an error. */
+  readonly answers?: (payload: WireElement, request: WireElement, session: ScriptedSession) => string | undefined;
 }
 
 /** What a client did, in order: header, top-level element, end tag, end of the TCP connection. */
@@ -492,11 +494,14 @@ export class ScriptedSession {
     if (element.ns === ns.sm) this.#answerStreamManagement(element);
     if (!this.answersByItself || element.name !== 'iq' || !['get', 'set'].includes(element.attrs.type ?? '')) return;
     const [payload] = element.elements;
-    const isForServer = element.attrs.to === undefined || element.attrs.to === this.server.domain || element.attrs.to === this.jid.split('/')[0];
-    if (payload === undefined || payload.ns === ns.bind || !isForServer) return;
+    if (payload === undefined || payload.ns === ns.bind) return;
     const id = escapeXml(element.attrs.id ?? '');
     const from = element.attrs.to === undefined ? '' : ` from='${escapeXml(element.attrs.to)}'`;
-    if (payload.ns === 'jabber:iq:roster' && element.attrs.type === 'get') this.#say('roster', `<iq type='result' id='${id}'${from}><query xmlns='jabber:iq:roster'/></iq>`);
+    const answer = this.server.options.answers?.(payload, element, this);
+    const isForServer = element.attrs.to === undefined || element.attrs.to === this.server.domain || element.attrs.to === this.jid.split('/')[0];
+    if (answer !== undefined) this.send(`<iq type='result' id='${id}'${from}>${answer}</iq>`);
+    else if (!isForServer) return;
+    else if (payload.ns === 'jabber:iq:roster' && element.attrs.type === 'get') this.#say('roster', `<iq type='result' id='${id}'${from}><query xmlns='jabber:iq:roster'/></iq>`);
     else this.send(`<iq type='error' id='${id}'${from}><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`);
   }
 

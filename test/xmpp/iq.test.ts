@@ -27,7 +27,7 @@ async function outcome(promise: Promise<unknown>): Promise<unknown> {
   return Promise.race([settled, new Promise((resolve) => setImmediate(() => resolve('pending')))]);
 }
 
-describe('a request', () => {
+describe('a request [A5]', () => {
   test('is sent with its type, its addressee and an id that nobody can guess', async () => {
     const { caller, sent, answer } = setUp();
     const get = caller.get(parseJid('bob@example.org/x'), ping());

@@ -81,7 +81,7 @@ describe('the roster', () => {
   });
 });
 
-describe('a roster push', () => {
+describe('a roster push [A3]', () => {
   const added = `<item jid='${mallory}' name='Alice' subscription='both'/>`;
 
   test.each([['no sender', undefined], ['our own account', 'me@home.example']])('from %s changes the roster and is answered', async (_, from) => {
@@ -131,13 +131,14 @@ describe('a roster push', () => {
   });
 });
 
-describe('the answer to the request', () => {
-  test.each([mallory, 'alice@home.example', 'home.example', 'me@home.example/other'])('from %s is not taken; the true one is', async (from) => {
+describe('the answer to the request [A4]', () => {
+  test.each([mallory, 'alice@home.example', 'alice@home.example/r', 'home.example', 'me@home.example/other', 'me@home.example.evil.example', 'rooms.home.example/me'])('from %s is not taken, nor an error; the true one is', async (from) => {
     const session = new TestSession();
     const roster = new Roster(session);
     const fetching = roster.fetch();
     const request = await session.next();
     session.receive(`<iq type='result' id='${request.attrs.id}' from='${from}'>${TestSession.rosterOf({ [mallory]: 'both' })}</iq>`);
+    session.receive(`<iq type='error' id='${request.attrs.id}' from='${from}'><error type='cancel'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`);
     session.receive(`<iq type='result' id='${request.attrs.id}' from='me@home.example'>${TestSession.rosterOf({ [alice]: 'both' })}</iq>`);
     await fetching;
     expect([...roster.items.keys()]).toEqual([alice]);

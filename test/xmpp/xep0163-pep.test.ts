@@ -32,7 +32,7 @@ const event = (from: string, items: string, node = 'urn:n', type = 'headline'): 
   `<message from='${from}' type='${type}'><event xmlns='${EVENT}'><items node='${node}'>${items}</items></event></message>`;
 const item = "<item id='1'><x xmlns='urn:n'>hi</x></item>";
 
-describe('events', () => {
+describe('events [A12]', () => {
   test('of contacts we may see and of ourselves are handed on, and the wish for them is announced', async () => {
     const { session, disco, pep, events } = await rig({ [alice]: 'to' });
     const stop = pep.listen('urn:n', { from: 'anyone', handle: (e) => events.push(e) });
@@ -142,7 +142,7 @@ describe('publishing', () => {
     expect(session.sent).toEqual([]);
   });
 
-  test('what is private makes a closed node, looks at it, publishes and looks again', async () => {
+  test('what is private makes a closed node, looks at it, publishes and looks again [A13]', async () => {
     const { session, pep } = await rig({});
     const publishing = pep.publishPrivately('urn:n', 'current', content());
     session.refuse(await session.next(), 'item-not-found');
@@ -158,7 +158,7 @@ describe('publishing', () => {
     await publishing;
   });
 
-  test('what is private is not published on a node that stays open', async () => {
+  test('what is private is not published on a node that stays open [A13]', async () => {
     const { session, pep } = await rig({});
     const publishing = pep.publishPrivately('urn:n', 'current', content());
     session.reply(await session.next(), accessForm('presence'));
@@ -170,7 +170,7 @@ describe('publishing', () => {
     expect(session.sent).toEqual([]);
   });
 
-  test('what is private is taken back when the node opens while it is published', async () => {
+  test('what is private is taken back when the node opens while it is published [A13]', async () => {
     const { session, pep } = await rig({});
     const publishing = pep.publishPrivately('urn:n', 'current', content());
     session.reply(await session.next(), accessForm('whitelist'));
