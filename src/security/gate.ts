@@ -120,6 +120,16 @@ export class Gate {
     this.#deliver({ message, from, origin, sentAt, conversation: undefined, mechanism: '', claims: claimsOf(plainFacts) } as Opened);
   }
 
+  /** Tells the sender of a plaintext message that it was not taken, by an error stanza with no word of it. Errors and copies are answered by nobody, what came inside a session by the session. */
+  refuse({ message, from, origin, conversation }: Opened, error: Element): void {
+    if (error.attrs.type !== 'error' || message.attrs.type === 'error' || origin !== 'direct' || conversation !== undefined) return;
+    try {
+      this.#options.plain.send(from, error);
+    } catch (failure) {
+      this.#options.log.debug({ err: failure }, 'a refusal was not sent');
+    }
+  }
+
   /** Takes a message that came inside the session of a conversation. */
   openSecured(conversation: Conversation, message: Element): void {
     const { session } = conversation;

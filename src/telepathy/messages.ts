@@ -57,6 +57,11 @@ export class TextMessages {
     return this.#pending.entries.map(([, parts]) => parts);
   }
 
+  /** How many they are, and their bytes together. */
+  get pendingSize(): { readonly messages: number; readonly bytes: number } {
+    return this.#pending.size;
+  }
+
   /**
    * A message came: it is pending until a client acknowledges it. The header needs `message-sender` (u) where there is one; the time and the identifiers are added.
    * Returns its identifier, or 0 if `maxPending` or `maxPendingBytes` are reached: then `onFull` is called and clients get LostMessage.

@@ -19,6 +19,10 @@ export class PendingMessages {
     this.#nextId = firstId;
   }
 
+  get size(): { readonly messages: number; readonly bytes: number } {
+    return { messages: this.#messages.size, bytes: this.#bytes };
+  }
+
   /** True if a message of this size finds no place. */
   isFullFor(parts: MessageParts): boolean {
     return this.#messages.size >= maxPending || this.#bytes + sizeOf(parts) > maxPendingBytes;

@@ -107,7 +107,11 @@ export class TextChannel {
     return this.#unread;
   }
   get hasUnread(): boolean {
-    return this.#messages.pending.length > 0;
+    return this.#messages.pendingSize.messages > 0;
+  }
+  /** How much waits to be read. */
+  get unreadSize(): { readonly messages: number; readonly bytes: number } {
+    return this.#messages.pendingSize;
   }
 
   /** A message of the contact. Whether it had a text that is now waiting to be read. */

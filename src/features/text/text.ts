@@ -10,7 +10,7 @@ import { child, xml } from '../../xmpp/element.ts';
 import type { Element } from '../../xmpp/element.ts';
 import { bareOf, isFull, tryJid } from '../../xmpp/jid.ts';
 import type { BareJid, Jid } from '../../xmpp/jid.ts';
-import { errorOf, StanzaErrorReply } from '../../xmpp/stanza-error.ts';
+import { errorElement, errorOf, stanzaError, StanzaErrorReply } from '../../xmpp/stanza-error.ts';
 import { CHAT_STATES } from '../../xmpp/xep0085-chat-states.ts';
 import { receipt, readReceipt, RECEIPTS, wantsReceipt } from '../../xmpp/xep0184-receipts.ts';
 import { readDelay } from '../../xmpp/xep0203-delay.ts';
@@ -23,6 +23,7 @@ import type { SecurityRequest } from './securable.ts';
 import { SentMessages } from './sent-messages.ts';
 import type { SentMessage } from './sent-messages.ts';
 import { readText } from './stanza.ts';
+import { Strangers } from './strangers.ts';
 import { TextChannel } from './text-channel.ts';
 
 const classes = [anyText, securedText];
@@ -44,6 +45,7 @@ class TextChannels implements ChannelManager {
   readonly #carbons: Carbons;
   readonly #channels = new Map<Conversation, TextChannel>();
   readonly #sent = new SentMessages();
+  readonly #strangers: Strangers;
   /** Contacts of whom the user was told that they are no longer secured. */
   readonly #warned = new Set<BareJid>();
   #count = 0;
@@ -51,6 +53,7 @@ class TextChannels implements ChannelManager {
   constructor(account: Account) {
     this.#account = account;
     this.#carbons = new Carbons(account.client);
+    this.#strangers = new Strangers(account);
   }
 
   attach(): void {
@@ -147,7 +150,7 @@ class TextChannels implements ChannelManager {
       onClosed: (unread) => this.#closed(channel, unread),
       onDelivered: (id) => this.#delivered(this.#sent.takeSealed(conversation, id)),
       onEnded: () => this.#lost(conversation),
-      onFull: () => log.warn({ peer }, 'a message was lost: nobody reads this channel'),
+      onFull: () => log.warn({ peer }, 'a message found no place: nobody reads this channel'),
     });
     this.#channels.set(conversation, channel);
     conversations.shown(conversation, options.requested);
@@ -229,6 +232,10 @@ class TextChannels implements ChannelManager {
     if (acknowledged !== undefined) this.#delivered(this.#sent.takePlain(peer, acknowledged));
     const hasText = readText(message) !== undefined;
     if (!hasText && this.#channelsOf(peer).length === 0) return;
+    if (hasText && !this.#strangers.hasRoomFor(peer, this.#channels.values())) {
+      this.#refuse(opened);
+      return;
+    }
     const conversation = conversations.forPlaintext(peer);
     const isNew = !this.#channels.has(conversation);
     if (!hasText && isNew) return;
@@ -240,9 +247,17 @@ class TextChannels implements ChannelManager {
       conversations.consider(peer);
     }
     const isTaken = channel.received(opened);
+    if (hasText && !isTaken) this.#refuse(opened);
     if (hasText && isNew && conversation.kind === 'companion') this.#announcePlaintext(peer);
     else if (hasText) this.#warn(conversation);
     if (origin === 'direct' && isTaken) this.#acknowledge(channel, message, from);
+  }
+
+  /** There is no place for a message: its sender is told, so that it is not lost unnoticed, and may try again later. */
+  #refuse(opened: Opened): void {
+    const { gate, log } = this.#account;
+    log.info({ from: opened.from }, 'a message was refused: there is no place for it');
+    gate.refuse(opened, xml('message', { type: 'error', id: opened.message.attrs.id }, errorElement(stanzaError('resource-constraint'))));
   }
 
   /** Windows show one channel a contact: that there is an unprotected message beside it has to be said. */
