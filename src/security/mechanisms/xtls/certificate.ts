@@ -67,14 +67,17 @@ export function readCertificate(der: Uint8Array): PeerCertificate {
   const extensions = tbs.nextTag === 0xa3 ? tbs.enter(0xa3) : undefined;
   tbs.end();
   const xmppAddrs = extensions === undefined ? [] : readExtensions(extensions);
-  return { der, spki, publicKey: readKey(der, spki), signatureHash: readHash(algorithm), notBefore, notAfter, xmppAddrs };
+  const publicKey = readAgain(der, spki, xmppAddrs.length > 0);
+  return { der, spki, publicKey, signatureHash: readHash(algorithm), notBefore, notAfter, xmppAddrs };
 }
 
-/** The key as OpenSSL, which has judged the handshake, sees it: two readings of one certificate must not name two keys. */
-function readKey(der: Uint8Array, spki: Uint8Array): KeyObject {
+/** The key as OpenSSL, which has judged the handshake, sees it: two readings of one certificate must not name two keys, nor one of them nobody. */
+function readAgain(der: Uint8Array, spki: Uint8Array, hasNames: boolean): KeyObject {
   try {
-    const key = new X509Certificate(der).publicKey;
-    if (key.export({ type: 'spki', format: 'der' }).equals(spki)) return key;
+    const { publicKey, subjectAltName } = new X509Certificate(der);
+    // Not even a text where OpenSSL can make nothing of the names, whatever Node's types say.
+    const isSame = publicKey.export({ type: 'spki', format: 'der' }).equals(spki) && (typeof subjectAltName === 'string' || !hasNames);
+    if (isSame) return publicKey;
   } catch (cause) {
     throw Object.assign(malformed(), { cause });
   }

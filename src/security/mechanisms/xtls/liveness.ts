@@ -68,20 +68,22 @@ export class Liveness {
     );
   }
 
-  /** Takes receipts out of what came and gives those that are due. True: it was a receipt, with or without a body, and nothing to show. */
-  receive(message: Element): boolean {
+  /** Whether this message is a receipt, with or without a body: nothing to show, then. */
+  takeReceipt(message: Element): boolean {
     const acknowledged = readReceipt(message);
-    if (acknowledged !== undefined) {
-      if (this.#outstanding.has(acknowledged)) {
-        clearTimeout(this.#outstanding.get(acknowledged));
-        this.#outstanding.delete(acknowledged);
-        this.#handlers.delivered(acknowledged);
-      }
-      return true;
+    if (acknowledged === undefined) return false;
+    if (this.#outstanding.has(acknowledged)) {
+      clearTimeout(this.#outstanding.get(acknowledged));
+      this.#outstanding.delete(acknowledged);
+      this.#handlers.delivered(acknowledged);
     }
+    return true;
+  }
+
+  /** Gives the receipt that a message asks for, if it does. */
+  giveReceipt(message: Element): void {
     const wanted = wantsReceipt(message);
     if (wanted !== undefined) this.#handlers.write(xml('message', { type: message.attrs.type, id: randomUUID() }, receipt(wanted)));
-    return false;
   }
 
   /** An iq of type result or error: an answer to our ping, or nothing. */

@@ -250,7 +250,10 @@ export class XtlsSession implements Session {
   #receive(element: Element): void {
     this.#liveness.heard();
     if (element.name === 'message') {
-      if (!this.#liveness.receive(element)) this.#tell((listener) => listener.opened?.(element));
+      if (this.#liveness.takeReceipt(element)) return;
+      // The user has it before the peer is told so.
+      this.#tell((listener) => listener.opened?.(element));
+      this.#liveness.giveReceipt(element);
     } else if (element.name === 'verify') {
       this.#verification?.receive(element);
     } else if (element.attrs.type === 'get' || element.attrs.type === 'set') {
