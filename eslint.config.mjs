@@ -14,7 +14,12 @@ export default tseslint.config(
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', caughtErrors: 'all' }],
       'no-empty': ['error', { allowEmptyCatch: false }],
-      'no-restricted-properties': ['error', { object: 'Math', property: 'random', message: 'randomness comes from node:crypto' }],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Math', property: 'random', message: 'randomness comes from node:crypto' },
+        { object: 'Buffer', property: 'allocUnsafe', message: 'memory as it was left may get into what is sent' },
+        { object: 'Buffer', property: 'allocUnsafeSlow', message: 'memory as it was left may get into what is sent' },
+      ],
     },
   },
   {

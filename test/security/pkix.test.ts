@@ -37,7 +37,7 @@ function vouches(certificate: Certificate, options: { by?: string; for?: BareJid
   return anchors.vouches(options.for ?? bob, new X509Certificate(certificate.cert).raw, options.now);
 }
 
-describe('an authority vouches for', () => {
+describe('an authority vouches for [B5 B6]', () => {
   test('a certificate it issued that names the contact', () => {
     expect(vouches(forBob)).toBe(true);
   });
@@ -67,7 +67,7 @@ describe('an authority vouches for', () => {
   });
 });
 
-describe('nobody vouches for', () => {
+describe('nobody vouches for [B5 B6]', () => {
   test('another contact', async () => {
     expect(vouches(forBob, { for: 'carol@example.org' as BareJid })).toBe(false);
     expect(vouches(await leaf({ names: [xmppAddr('bob@example.org/phone')] }))).toBe(false);

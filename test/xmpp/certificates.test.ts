@@ -59,7 +59,7 @@ function named(rows: readonly (readonly [string, CertificateOptions, string[]?])
   return rows.map(([name, options, references = [domain]]) => [name, options, references]);
 }
 
-describe('a certificate names the server', () => {
+describe('a certificate names the server [B4 B6]', () => {
   test.each(named([
     ['by its DNS name', { dns: [domain] }],
     ['by its DNS name in other letters', { dns: ['EXAMPLE.Test'] }],
@@ -71,6 +71,7 @@ describe('a certificate names the server', () => {
     ['by an SRV name for direct TLS', { names: [srvName('_xmpps-client.example.test')] }],
     ['by an XMPP address', { names: [xmppAddr(domain)] }],
     ['by an A-label for a U-label', { dns: ['xn--bcher-kva.example'] }, ['bücher.example']],
+    ['with a trailing dot on its side', { dns: ['example.test.'] }],
     ['by another identity the account accepts', { dns: ['hosting.test'] }, [domain, 'hosting.test']],
   ]))('%s', async (_, options, references) => {
     expect(await judgedLeaf(options, references)).toBe('accepted');
@@ -90,8 +91,12 @@ describe('a certificate names the server', () => {
     ['an SRV name of another service', { names: [srvName('_xmpp-server.example.test')] }],
     ['an SRV name that is a DNS name', { dns: ['_xmpp-client.example.test'] }],
     ['an XMPP address with a local part', { names: [xmppAddr('admin@example.test')] }],
+    ['an XMPP address in another kind of text', { names: ['otherName:1.3.6.1.5.5.7.8.5;IA5:example.test'] }],
+    ['an SRV name in another kind of text', { names: ['otherName:1.3.6.1.5.5.7.8.7;UTF8:_xmpp-client.example.test'] }],
     ['a URI', { names: ['URI:xmpp:example.test', 'URI:https://example.test'] }],
-    ['an e-mail address', { names: ['email:admin@example.test'] }],
+    ['a URI that is the name', { names: ['URI:example.test'] }],
+    ['an e-mail address', { names: ['email:admin@example.test', 'email:example.test'] }],
+    ['a registered ID', { names: ['RID:1.2.3.4'] }],
     ['a longer name', { dns: ['example.test.evil.test', 'xexample.test'] }],
     ['an IP address', { names: ['IP:127.0.0.1'] }, ['127.0.0.1']],
     ['no name at all', {}],
@@ -107,6 +112,21 @@ describe('a certificate names the server', () => {
   ])('%s', async (_, generalName, condition) => {
     const { leaf, ca } = await withRawName(generalName);
     expect((await judged(leaf, { authorities: { ca } })).error?.condition ?? 'accepted').toBe(condition);
+  });
+
+  // Printed, each of these looks as if it named the server. RFC 4514 escapes, several values in one RDN, an RDN of another kind.
+  test.each(['/CN=leaf+CN=example.test', '/CN=leaf\\, DNS:example.test', '/O=DNS:example.test/CN=x', '/CN=a\\nsubjectAltName=DNS:example.test', '/DC=test/DC=example/CN=example.test'])('but not by the subject %s', async (subject) => {
+    const { leaf, ca } = await withRawName(Buffer.concat([Buffer.from([0x82, 10]), Buffer.from('other.test')]), subject);
+    expect((await judged(leaf, { authorities: { ca } })).error?.condition).toBe('certificate-hostname-mismatch');
+  });
+
+  test('but not by a name in a directory entry, nor by one with a comma that prints as two', async () => {
+    const text = Buffer.from('other.test, DNS:example.test');
+    const uri = Buffer.from('http://x/, DNS:example.test');
+    for (const name of [Buffer.concat([Buffer.from([0x82, text.length]), text]), Buffer.concat([Buffer.from([0x86, uri.length]), uri]), Buffer.from('a419301731153013060355040a0c0c6578616d706c652e74657374', 'hex')]) {
+      const { leaf, ca } = await withRawName(name);
+      expect((await judged(leaf, { authorities: { ca } })).error?.condition).toBe('certificate-hostname-mismatch');
+    }
   });
 
   test('but not by a DNS name in Latin-1', async () => {
@@ -129,7 +149,7 @@ describe('a certificate names the server', () => {
 });
 
 /** A leaf signed by an authority of its own whose one alternative name is this DER. */
-async function withRawName(name: Buffer): Promise<{ leaf: { key: string; cert: string }; ca: string }> {
+async function withRawName(name: Buffer, subject = '/CN=leaf'): Promise<{ leaf: { key: string; cert: string }; ca: string }> {
   const directory = await mkdtemp(join(tmpdir(), 'hush-name-'));
   try {
     const run = (args: string[]): Promise<unknown> => promisify(execFile)('openssl', args, { cwd: directory });
@@ -137,7 +157,7 @@ async function withRawName(name: Buffer): Promise<{ leaf: { key: string; cert: s
     await writeFile(join(directory, 'extensions'), `subjectAltName=DER:${san}\n`);
     const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
     await run(['req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.crt', '-days', '3', '-subj', '/CN=ca']);
-    await run(['req', '-new', ...key, '-keyout', 'leaf.key', '-out', 'leaf.csr', '-subj', '/CN=leaf']);
+    await run(['req', '-new', ...key, '-keyout', 'leaf.key', '-out', 'leaf.csr', '-subj', subject]);
     await run(['x509', '-req', '-in', 'leaf.csr', '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '3', '-extfile', 'extensions', '-out', 'leaf.crt']);
     const read = (file: string): Promise<string> => readFile(join(directory, file), 'utf8');
     return { leaf: { key: await read('leaf.key'), cert: await read('leaf.crt') }, ca: await read('ca.crt') };
@@ -147,7 +167,7 @@ async function withRawName(name: Buffer): Promise<{ leaf: { key: string; cert: s
 }
 
 describe('a chain', () => {
-  test('is good through an intermediate authority that may sign', async () => {
+  test('is good through an intermediate authority that may sign [B4 B5]', async () => {
     const intermediate = await folder.issue(authority, { isAuthority: true, commonName: 'intermediate' });
     const leaf = await folder.issue(intermediate, { dns: [domain] });
     const judgement = await judged({ key: leaf.key, cert: leaf.cert + intermediate.cert });
@@ -170,7 +190,7 @@ describe('a chain', () => {
     ['signed by itself, and of another name', () => folder.selfSigned({ dns: ['other.test'] }), 'certificate-self-signed'],
     ['of an unknown authority', async () => folder.issue(await folder.authority(), { dns: [domain] }), 'certificate-untrusted'],
     ['of a weak RSA key', () => folder.issue(authority, { dns: [domain], keyArguments: ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:1024'] }), 'certificate-insecure'],
-  ])('is refused when it is %s', async (_, make, condition) => {
+  ])('is refused when it is %s [B4]', async (_, make, condition) => {
     expect((await judged(await make())).error?.condition).toBe(condition);
   });
 
@@ -213,11 +233,11 @@ describe('a chain', () => {
         return { key: leaf.key, cert: leaf.cert + mute.cert };
       },
     ],
-  ])('is refused with %s', async (_, make) => {
+  ])('is refused with %s [B5]', async (_, make) => {
     expect((await judged(await make())).error?.condition).toMatch(/^certificate-(untrusted|limit-exceeded|invalid)$/);
   });
 
-  test('is refused when a revocation list at hand names it', async () => {
+  test('is refused when a revocation list at hand names it [B4]', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'hush-crl-'));
     try {
       const leaf = await folder.issue(authority, { dns: [domain] });

@@ -39,7 +39,7 @@ describe('a login', () => {
     expect(alice).toMatchObject({ isEncrypted: true, isVerified: true });
   });
 
-  test('goes without TLS only where that is allowed and none is offered', async () => {
+  test('goes without TLS only where that is allowed and none is offered [B1]', async () => {
     const server = await rig.serve({ tls: null });
     const strict = await logIn(rig.client(server), server);
     expect(strict.failure?.condition).toBe('encryption-not-available');
@@ -177,14 +177,14 @@ describe('a server that dies in the middle', () => {
 });
 
 describe('a certificate that is not accepted', () => {
-  test('ends the login before anything is said over it', async () => {
+  test('ends the login before anything is said over it [B4]', async () => {
     const server = await rig.serve({ tls: await rig.folder.issue(rig.authority, { dns: ['other.test'] }) });
     const { failure, session } = await logIn(rig.client(server), server);
     expect(failure?.condition).toBe('certificate-hostname-mismatch');
     expect(session.tlsText).toBe('');
   });
 
-  test('is shown to the owner, who may accept it', async () => {
+  test('is shown to the owner, who may accept it [B4]', async () => {
     const server = await rig.serve({ tls: await rig.folder.selfSigned({ dns: ['example.test'] }) });
     let seen: unknown;
     const client = rig.client(server, {
@@ -218,7 +218,7 @@ describe('a certificate that is not accepted', () => {
 });
 
 describe('where to connect', () => {
-  test('is tried in the order of SRV, and the certificate must name the account all the same', async () => {
+  test('is tried in the order of SRV, and the certificate must name the account all the same [B4 B12]', async () => {
     const server = await rig.serve();
     const asked: string[] = [];
     const resolveSrv = (name: string): Promise<SrvRecord[]> => {

@@ -1,13 +1,10 @@
 /** Servers that lie in the login, and logins that are weaker than they could be. Each refusal stands beside the login that is accepted. */
 import { pbkdf2Sync } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
-import { createSecureContext, connect as connectTls, TLSSocket } from 'node:tls';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
 import { serveSasl } from '../harness/scripted-sasl.ts';
+import { TlsRelay } from '../harness/tls-relay.ts';
 import type { Misbehaviour, ScriptedServer, ScriptedServerOptions, ScriptedSession } from '../harness/xmpp-server.ts';
 import type { HushError } from '../../src/errors.ts';
 import type { MechanismMemory } from '../../src/xmpp/sasl.ts';
@@ -15,10 +12,14 @@ import { connecting, logIn, next, Rig } from './test-client.ts';
 import type { TestClientOptions } from './test-client.ts';
 
 let rig: Rig;
+const relays: TlsRelay[] = [];
 beforeAll(async () => {
   rig = await Rig.create();
 });
-afterEach(() => rig.clear());
+afterEach(async () => {
+  await rig.clear();
+  await Promise.all(relays.splice(0).map((relay) => relay.stop()));
+});
 afterAll(() => rig.end());
 
 const sasl = 'urn:ietf:params:xml:ns:xmpp-sasl';
@@ -31,7 +32,7 @@ async function against(options: ScriptedServerOptions & { tls?: never }, client?
 
 const encoded = (text: string): string => Buffer.from(text).toString('base64');
 
-describe('the server proves that it knows the password (B9)', () => {
+describe('the server proves that it knows the password [B9]', () => {
   test.each(['SCRAM-SHA-1', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'SCRAM-SHA-256-PLUS', 'SCRAM-SHA-512-PLUS'])('the honest server is accepted with %s', async (mechanism) => {
     expect((await against({ mechanisms: [mechanism] })).failure).toBeUndefined();
   });
@@ -78,7 +79,7 @@ describe('the server proves that it knows the password (B9)', () => {
   });
 });
 
-describe('the challenge (B10)', () => {
+describe('the challenge [B10]', () => {
   const challenge = (change: (honest: string) => string): Misbehaviour => ({ 'scram-first': change });
 
   test.each<[string, Misbehaviour]>([
@@ -120,7 +121,7 @@ describe('the challenge (B10)', () => {
 });
 
 describe('mechanisms', () => {
-  test.each([[['DIGEST-MD5']], [['CRAM-MD5', 'DIGEST-MD5']], [[]], [['SCRAM-SHA-1x', 'X'.repeat(40)]]])('of %j none is used, and nobody is asked (B11)', async (mechanisms) => {
+  test.each([[['DIGEST-MD5']], [['CRAM-MD5', 'DIGEST-MD5']], [[]], [['SCRAM-SHA-1x', 'X'.repeat(40)]]])('of %j none is used, and nobody is asked [B11]', async (mechanisms) => {
     const credentials = (): Promise<never> => Promise.reject(new Error('asked'));
     const { failure, session } = await against({ mechanisms }, { credentials });
     expect(failure?.condition).toBe('authentication-failed');
@@ -147,7 +148,7 @@ describe('mechanisms', () => {
   });
 });
 
-describe('a login is not made weaker on the way (B8)', () => {
+describe('a login is not made weaker on the way [B8]', () => {
   const withMemory = (strongest: MechanismMemory): TestClientOptions => ({ surroundings: { strongest } });
 
   test('a second login that is weaker than the first is refused', async () => {
@@ -188,41 +189,61 @@ test('a server that does not say what it binds to gets the default of SCRAM', as
   expect(session.tlsText).toContain(encoded('p=tls-unique,,').slice(0, 16));
 });
 
-describe('someone between with a certificate that the system accepts (B7)', () => {
-  /** Ends TLS towards the client, begins it anew towards the server, and passes everything on. */
-  async function relay(server: ScriptedServer): Promise<{ port: number; close(): void }> {
-    const other = await rig.folder.issue(rig.authority, { dns: ['example.test'] });
-    const sockets: Socket[] = [];
-    const listener = createServer((plain) => {
-      const towardsClient = new TLSSocket(plain, { isServer: true, secureContext: createSecureContext(other) });
-      const towardsServer = connectTls({ port: server.port, host: '127.0.0.1', rejectUnauthorized: false });
-      for (const socket of [towardsClient, towardsServer]) socket.on('error', () => undefined);
-      towardsClient.pipe(towardsServer).pipe(towardsClient);
-      sockets.push(plain, towardsServer);
-    });
-    listener.listen(0, '127.0.0.1');
-    await once(listener, 'listening');
-    return {
-      port: (listener.address() as AddressInfo).port,
-      close: () => {
-        listener.close();
-        for (const socket of sockets) socket.destroy();
-      },
-    };
-  }
+/** Someone between the clients and a server, with a certificate for its name that the system accepts, too. */
+async function between(server: ScriptedServer, directTls = false): Promise<TlsRelay> {
+  const relay = await TlsRelay.start(server.port, { certificate: await rig.folder.issue(rig.authority, { dns: ['example.test'] }), directTls });
+  relays.push(relay);
+  return relay;
+}
 
-  test.each<[readonly string[], Misbehaviour, string | undefined]>([
-    [['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'], {}, 'authentication-failed'],
-    [['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'], { 'features-before-auth': withoutTypes }, 'authentication-failed'],
-    // The control: without channel binding the same relay goes unnoticed.
-    [['SCRAM-SHA-256'], {}, undefined],
-  ])('with %j and %j: %s', async (mechanisms, misbehave, condition) => {
-    const server = await rig.serve({ directTls: true, mechanisms, misbehave });
-    const between = await relay(server);
-    const client = rig.client(between.port, { directTls: true });
-    const { failure } = await logIn(client, server);
+describe('someone between with a certificate that the system accepts [B7]', () => {
+  test.each<[readonly string[], Misbehaviour, boolean, string | undefined]>([
+    [['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'], {}, true, 'authentication-failed'],
+    [['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'], {}, false, 'authentication-failed'],
+    [['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'], { 'features-before-auth': withoutTypes }, true, 'authentication-failed'],
+    // The control, and the limit that the README owns up to: without channel binding the same relay goes unnoticed.
+    [['SCRAM-SHA-256'], {}, true, undefined],
+    [['SCRAM-SHA-256'], {}, false, undefined],
+  ])('with %j and %j, direct TLS %s: %s', async (mechanisms, misbehave, directTls, condition) => {
+    const server = await rig.serve({ directTls, mechanisms, misbehave });
+    const relay = await between(server, directTls);
+    const client = rig.client(relay.port, { directTls });
+    const { failure, session } = await logIn(client, server);
     expect(failure?.condition).toBe(condition);
-    between.close();
+    // He did read along, and the server heard nothing but him.
+    expect(relay.passed.some(({ leg, text }) => leg === 'out' && text.includes('<auth'))).toBe(true);
+    expect(session.tlsText.includes('<iq')).toBe(condition === undefined);
+  });
+
+  test('is kept out by the bound login of before, whatever he takes out of the list', async () => {
+    const server = await rig.serve();
+    const surroundings = { strongest: new Map() };
+    expect((await logIn(rig.client(server, { surroundings }), server)).failure).toBeUndefined();
+    const relay = await between(server);
+    relay.edit = (leg, text) => (leg === 'in' ? text.replaceAll(/<mechanism>[^<]*-PLUS<\/mechanism>/g, '') : text);
+    const { failure, session } = await logIn(rig.client(relay.port, { surroundings }), server);
+    expect(failure?.condition).toBe('authentication-failed');
+    expect(session.tlsText).not.toContain('<auth');
+  });
+});
+
+describe('someone between who edits the login [B8]', () => {
+  const strip = (text: string): string => text.replaceAll(/<mechanism>[^<]*-PLUS<\/mechanism>/g, '');
+  /** Says in the client's name that it could not bind. */
+  const unable = (text: string): string => text.replace(/(<auth [^>]*>)([^<]+)/, (_, tag: string, data: string) => tag + encoded(Buffer.from(data, 'base64').toString().replace(/^y,,/, 'n,,')));
+
+  test.each<[string, (leg: 'in' | 'out', text: string) => string, string | undefined]>([
+    ['nothing (the control)', (_, text) => text, undefined],
+    ['the list of mechanisms', (leg, text) => (leg === 'in' ? strip(text) : text), 'authentication-failed'],
+    ['the list, and the flag that tells of it', (leg, text) => (leg === 'in' ? strip(text) : unable(text)), 'authentication-failed'],
+    ['the list, to a mechanism that proves nothing', (leg, text) => (leg === 'in' ? text.replace(/<mechanism>.*<\/mechanism>/, '<mechanism>DIGEST-MD5</mechanism>') : text), 'authentication-failed'],
+  ])('edits %s', async (_, edit, condition) => {
+    const server = await rig.serve({ mechanisms: condition === undefined ? scram : ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'] });
+    const relay = await between(server);
+    relay.edit = edit;
+    const { failure, session } = await logIn(rig.client(relay.port), server);
+    expect(failure?.condition).toBe(condition);
+    expect(session.tlsText.includes('<iq')).toBe(condition === undefined);
   });
 });
 

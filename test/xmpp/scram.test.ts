@@ -66,11 +66,11 @@ describe('SCRAM', () => {
     ['no salt', 'r=fyko+d2lbbFgONRv9qkxdawL3rfc,s=,i=4096'],
     ['nothing', ''],
     ['an error', 'e=unknown-user'],
-  ])('refuses a challenge: %s', async (_, challenge) => {
+  ])('refuses a challenge: %s [B10]', async (_, challenge) => {
     await expect(new Scram(sha1).respond(bytes(challenge))).rejects.toMatchObject({ condition: 'authentication-failed' });
   });
 
-  test('accepts unknown optional extensions in a challenge', async () => {
+  test('accepts unknown optional extensions in a challenge [B10]', async () => {
     await expect(proved(`${sha1First},x=something`)).resolves.toBeInstanceOf(Scram);
   });
 
@@ -81,14 +81,14 @@ describe('SCRAM', () => {
     ['an error', 'e=other-error'],
     ['an extension first', `x=1,${sha1Final}`],
     ['not base64', 'v=rmF9pqV8S7suAoZWja4dJRkFsKQ'],
-  ])('refuses success with a proof that is: %s', async (_, final) => {
+  ])('refuses success with a proof that is: %s [B9]', async (_, final) => {
     const scram = await proved(sha1First);
     expect(() => scram.succeeded(bytes(final))).toThrow();
     const other = await proved(sha1First);
     await expect(other.respond(bytes(final))).rejects.toMatchObject({ condition: 'authentication-failed' });
   });
 
-  test('takes the proof with the success or in a challenge before it, once', async () => {
+  test('takes the proof with the success or in a challenge before it, once [B9]', async () => {
     const withSuccess = await proved(sha1First);
     expect(() => withSuccess.succeeded(bytes(sha1Final))).not.toThrow();
     const before = await proved(sha1First);
@@ -100,7 +100,7 @@ describe('SCRAM', () => {
     expect(() => twice.succeeded(bytes(sha1Final))).toThrow();
   });
 
-  test('refuses success before the challenge', () => {
+  test('refuses success before the challenge [B9]', () => {
     const scram = new Scram(sha1);
     scram.initial();
     expect(() => scram.succeeded(Buffer.alloc(0))).toThrow('out of turn');

@@ -15,6 +15,7 @@ afterAll(() => rig.end());
 
 const noTls = '<stream:features/>';
 const mechanisms = "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN</mechanism><mechanism>SCRAM-SHA-256</mechanism></mechanisms>";
+const starttls = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
 const saslOnly = `<stream:features>${mechanisms}</stream:features>`;
 
 async function against(misbehave: Misbehaviour, options?: TestClientOptions): Promise<{ failure: HushError | undefined; session: ScriptedSession }> {
@@ -27,7 +28,7 @@ function expectSilence({ clearText }: ScriptedSession): void {
   expect(clearText).not.toMatch(/<auth|<iq|<response|alice|secret|YWxpY2|AGFsaWNl/);
 }
 
-describe('encryption is not negotiated away (B1)', () => {
+describe('encryption is not negotiated away [B1]', () => {
   test('the honest server is accepted', async () => {
     const { failure, session } = await against({});
     expect(failure).toBeUndefined();
@@ -56,6 +57,27 @@ describe('encryption is not negotiated away (B1)', () => {
     expectSilence(session);
   });
 
+  test.each<[string, (honest: string) => string, string | undefined]>([
+    ['the honest ones', (honest) => honest, undefined],
+    ['with logins beside it', (honest) => honest.replace('</stream:features>', `${mechanisms}</stream:features>`), undefined],
+    ['with logins before it, and the offer again behind', (honest) => honest.replace('<starttls', `${mechanisms}<starttls`).replace('</stream:features>', "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>"), undefined],
+    ['without the offer', () => saslOnly, 'encryption-not-available'],
+    ['the offer behind their end', (honest) => `${saslOnly}${honest}`, 'encryption-not-available'],
+  ])('when features come byte by byte: %s', async (_, features, condition) => {
+    const server = await rig.serve();
+    server.misbehave = {
+      'features-before-tls': (honest) => {
+        sent = server.sessions[0]!.sendInPieces(features(honest), 1);
+        return '';
+      },
+    };
+    let sent: Promise<void> | undefined;
+    const { failure, session } = await logIn(rig.client(server), server);
+    expect(failure?.condition).toBe(condition);
+    expectSilence(session);
+    await sent;
+  });
+
   test('when features come late, nothing is said before them', async () => {
     const server = await rig.serve({ misbehave: { 'features-before-tls': () => '' } });
     const outcome = connecting(rig.client(server));
@@ -70,7 +92,7 @@ describe('encryption is not negotiated away (B1)', () => {
   });
 });
 
-describe('a stream before XMPP 1.0 is refused (B2)', () => {
+describe('a stream before XMPP 1.0 is refused [B2]', () => {
   const withoutVersion = (honest: string): string => honest.replace("version='1.0' xml", 'xml');
 
   test.each<[string, Misbehaviour]>([
@@ -79,6 +101,10 @@ describe('a stream before XMPP 1.0 is refused (B2)', () => {
     ['version 0.9', { header: (honest) => honest.replace("version='1.0' xml", "version='0.9' xml") }],
     ['no features', { 'features-before-tls': () => '<message/>' }],
     ['a header in another namespace', { header: (honest) => honest.replace('http://etherx.jabber.org/streams', 'urn:x') }],
+    ['a header in another namespace before true features', { header: (honest) => honest.replace('http://etherx.jabber.org/streams', 'urn:x'), 'features-before-tls': () => `<features xmlns='http://etherx.jabber.org/streams'>${starttls}</features>` }],
+    ['another header', { header: (honest) => honest.replace('<stream:stream', '<stream:flow'), 'features-before-tls': (honest) => honest }],
+    ['something else that offers encryption', { 'features-before-tls': () => `<message>${starttls}</message>` }],
+    ['features of another namespace that offer encryption', { 'features-before-tls': () => `<features>${starttls}</features>` }],
   ])('%s', async (_, misbehave) => {
     const { failure, session } = await against(misbehave);
     expect(failure?.condition).toBe('encryption-not-available');
@@ -90,7 +116,7 @@ describe('a stream before XMPP 1.0 is refused (B2)', () => {
   });
 });
 
-describe('bytes in clear text do not get into the encrypted stream (B3)', () => {
+describe('bytes in clear text do not get into the encrypted stream [B3]', () => {
   const injected = [
     `<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>${saslOnly}`,
     "<iq type='set' id='x'><query xmlns='jabber:iq:roster'><item jid='mallory@evil.test'/></query></iq>",
@@ -128,8 +154,10 @@ describe('bytes in clear text do not get into the encrypted stream (B3)', () => 
 
   test('nothing said before the new stream after the login counts', async () => {
     const more = `<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>`;
-    const { failure } = await against({ success: (honest) => honest + more });
+    const { failure, session } = await against({ success: (honest) => honest + more });
     expect(failure?.condition).toBe('service-confused');
+    // Not even the stream they were said for is opened.
+    expect(session.tlsText.split('<stream:stream')).toHaveLength(2);
   });
 
   /** A server whose answer to starttls is this, and which then waits. */
@@ -145,7 +173,7 @@ describe('bytes in clear text do not get into the encrypted stream (B3)', () => 
   }
 });
 
-describe('a redirect (B13)', () => {
+describe('a redirect [B13]', () => {
   const redirect = (place: string): string => `<stream:error><see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>${place}</see-other-host></stream:error></stream:stream>`;
 
   test('is followed once, to a server that proves the name of the account', async () => {
@@ -196,7 +224,7 @@ describe('a redirect (B13)', () => {
   });
 });
 
-describe('compression (B14)', () => {
+describe('compression [B14]', () => {
   const offer = "<compression xmlns='http://jabber.org/features/compress'><method>zlib</method></compression>";
 
   test('is never chosen, wherever it is offered', async () => {
@@ -214,7 +242,7 @@ describe('compression (B14)', () => {
   });
 });
 
-describe('limits hold before the login (B15)', () => {
+describe('limits hold before the login [B15]', () => {
   test('hundreds of failed logins leave no socket and no timer', async () => {
     const server = await rig.serve({ misbehave: { 'features-before-tls': () => noTls } });
     const resources = (): number => process.getActiveResourcesInfo().filter((name) => /^(TCPSocketWrap|Timeout)$/.test(name)).length;

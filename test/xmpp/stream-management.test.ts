@@ -65,7 +65,7 @@ async function arrived(session: ScriptedSession, last: number | string): Promise
   return ids;
 }
 
-describe('a connection that is cut', () => {
+describe('a connection that is cut [B16]', () => {
   test('is resumed: every stanza once, in order, and told so', async () => {
     const { server, proxy, client, session, told } = await online();
     session.answersByItself = false;
@@ -308,7 +308,7 @@ describe('a connection that says nothing', () => {
   });
 });
 
-describe('a server that miscounts (B16)', () => {
+describe('a server that miscounts [B16]', () => {
   const ends = async (misbehave: Misbehaviour): Promise<string> => {
     const { server, proxy, client, told } = await online();
     server.misbehave = misbehave;
@@ -378,7 +378,7 @@ describe('the protocol', () => {
     await client.close();
   });
 
-  test('what was never sent cannot be confirmed, nor be counted backwards', () => {
+  test('what was never sent cannot be confirmed, nor be counted backwards [B16]', () => {
     const delivered: Element[] = [];
     const management = new StreamManagement({ send: () => undefined, delivered: (stanza) => delivered.push(stanza), resumed: () => undefined, resumeFailed: () => undefined });
     management.enable(true);
@@ -394,7 +394,7 @@ describe('the protocol', () => {
     expect(idsOf(management.end())).toEqual(['3']);
   });
 
-  test('more than a bounded queue is not taken', async () => {
+  test('more than a bounded queue is not taken [B16]', async () => {
     const { client, session } = await online();
     session.answersByItself = false;
     const fill = (): void => {
@@ -403,7 +403,7 @@ describe('the protocol', () => {
     expect(fill).toThrow('the server does not take what is sent');
   });
 
-  test.each([true, false])('nor more than a bounded amount while the server does not read (stream management: %s)', async (streamManagement) => {
+  test.each([true, false])('nor more than a bounded amount while the server does not read (stream management: %s) [B16]', async (streamManagement) => {
     const { client, proxy } = await online({ streamManagement });
     proxy.stall();
     const big = xml('message', { to: 'bob@example.test' }, xml('body', {}, 'x'.repeat(200_000)));

@@ -79,7 +79,7 @@ async function fails({ connection, channel, session, login }: Asked, name: strin
 
 const rejection = (reason: number, name: string, details: Record<string, Variant> = {}): unknown[] => [[reason, name, new Map(Object.entries(details))]];
 
-test('a certificate that is good is not asked about', async () => {
+test('a certificate that is good is not asked about [B4]', async () => {
   const { connection, login } = await begun('good');
   expect(await login).toBeUndefined();
   await connection.events.expect({ name: 'StatusChanged', args: [0, 1] });
@@ -93,7 +93,7 @@ describe.each([
   ['HostnameMismatch', 10, { 'expected-hostname': domain, 'certificate-hostname': 'other.test, more.test' }],
   ['Untrusted', 7, {}],
 ] as const)('%s', (name, reason, details) => {
-  test('the channel shows the certificate; nobody answering, its end is that of the connection', async () => {
+  test('the channel shows the certificate; nobody answering, its end is that of the connection [B4]', async () => {
     const on = await asked(name);
     expect(on.properties).toEqual({
       [`${names.channel}.ChannelType`]: type,

@@ -29,7 +29,7 @@ const judge = (change: Partial<Presented>): PeerVerdict => checkPeer({ ...base, 
 const shown = (shape: Shape): PeerVerdict => judge({ certificate: certificate({ names: [xmppAddrName(jid)], ...shape }) });
 const conditionOf = (verdict: PeerVerdict): string => (verdict.accepted ? 'accepted' : verdict.error.condition);
 
-describe('a peer is accepted', () => {
+describe('a peer is accepted [B6]', () => {
   test('with the certificate that hush makes for that JID', () => {
     const identity = createIdentity(jid, base.now);
     const verdict = judge({ certificate: identity.certificate });
@@ -63,7 +63,7 @@ describe('a peer is accepted', () => {
   });
 });
 
-describe('a peer is refused', () => {
+describe('a peer is refused [B6]', () => {
   const rsa = (modulusLength: number): Shape => ({ key: generateKeyPairSync('rsa', { modulusLength }).privateKey, algorithm: algorithms.rsaSha256 });
 
   test.each<[string, string, Partial<Presented>]>([
