@@ -141,7 +141,8 @@ class Window {
   }
 
   #take(event: HarnessEvent): void {
-    if (event.name === 'channel' && (this.#channel === undefined || this.#channel === event.channel)) {
+    // One that it has already comes again when it is asked for: nothing is new in it.
+    if (event.name === 'channel' && this.#channel === undefined) {
       this.#channel = event.channel as string;
       this.#channels.add(this.#channel);
       for (const message of event.pending as GlibMessage[]) this.#show(message);
