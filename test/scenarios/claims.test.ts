@@ -54,20 +54,28 @@ let folder: string;
 /** What had been on the line, and in the server's log, when the test began. */
 let began: { passed: number; logged: number };
 
+/** What is to be stopped in the end, however far the beginning came. */
+const ends: (() => Promise<void>)[] = [];
+async function owned<T>(thing: Promise<T>, end: (thing: T) => Promise<void>): Promise<T> {
+  const made = await thing;
+  ends.push(() => end(made));
+  return made;
+}
+
 beforeAll(async () => {
   const users = ['alice', 'bob', 'eve', 'dora', 'nora'];
-  folder = await mkdtemp(join(tmpdir(), 'hush-claims-'));
-  prosody = await startProsody({ users: Object.fromEntries(users.map((user) => [user, user])), logStanzas: true, requireEncryption: false, withoutModules: ['smacks'] });
+  folder = await owned(mkdtemp(join(tmpdir(), 'hush-claims-')), (path) => rm(path, { recursive: true, force: true }));
+  const accounts = Object.fromEntries(users.map((user) => [user, user]));
+  prosody = await owned(startProsody({ users: accounts, logStanzas: true, requireEncryption: false, withoutModules: ['smacks'] }), (server) => server.stop());
   await prosody.presetRoster('alice', users.slice(1).map((user) => ({ jid: prosody.jid(user) })));
   for (const user of users.slice(1)) await prosody.presetRoster(user, [{ jid: prosody.jid('alice') }]);
-  line = await StanzaRelay.start(prosody.port);
+  line = await owned(StanzaRelay.start(prosody.port), (relay) => relay.stop());
   const keyLog = (user: string): { nodeOptions: string[] } => ({ nodeOptions: ['--no-warnings', `--tls-keylog=${join(folder, user)}`] });
-  [alice, bob] = await Promise.all([
-    Person.arrive('alice', prosody, { ...keyLog('alice'), parameters: { port: line.port, 'require-encryption': false } }),
-    Person.arrive('bob', prosody, keyLog('bob')),
-  ]);
+  const arrive = (user: string, parameters = {}): Promise<Person> => owned(Person.arrive(user, prosody, { ...keyLog(user), parameters }), (person) => person.leave());
+  [alice, bob] = await Promise.all([arrive('alice', { port: line.port, 'require-encryption': false }), arrive('bob')]);
   events = alice.client.events;
-  [eve, dora, nora] = (await Promise.all(['eve', 'dora', 'nora'].map((user) => XtlsPeer.connect(prosody, events, user, user)))) as [XtlsPeer, XtlsPeer, XtlsPeer];
+  const connect = (user: string): Promise<XtlsPeer> => owned(XtlsPeer.connect(prosody, events, user, user), (peer) => peer.stop());
+  [eve, dora, nora] = (await Promise.all(['eve', 'dora', 'nora'].map(connect))) as [XtlsPeer, XtlsPeer, XtlsPeer];
   for (const [peer, announced] of [[eve, 'profile'], [dora, 'draft'], [nora, 'nothing']] as const) {
     await peer.presence(announced);
     const seen = await events.expect({ source: peer.name, name: 'presence', type: 'available', from: (from: string) => from.startsWith(`${alice.jid}/`) });
@@ -77,11 +85,9 @@ beforeAll(async () => {
   await Promise.all([alice.hasIdentity(), bob.hasIdentity(), contactIsThere(alice.connection, bob.jid), contactIsThere(bob.connection, alice.jid)]);
 }, 60_000);
 afterAll(async () => {
-  for (const peer of [eve, dora, nora]) await peer.stop();
-  await Promise.all([alice.leave(), bob.leave()]);
-  await line.stop();
-  await prosody.stop();
-  await rm(folder, { recursive: true, force: true });
+  const failures: unknown[] = [];
+  for (const end of ends.reverse()) await end().catch((error: unknown) => failures.push(error));
+  expect(failures).toEqual([]);
 });
 /** All conversations are over, nobody is remembered, and the server does its work again. */
 beforeEach(async () => {
@@ -332,9 +338,9 @@ describe('ReplayProtected, of what an earlier conversation said', () => {
 
   test('False: in clear, what was said yesterday is said again', async () => {
     const texts = shown();
-    const said = line.next('in', /give him 1</);
+    const said = Promise.all([line.next('in', /give him 1</), arrivalOf(alice.connection, 'give him 1')]);
     await plainly('give him 1');
-    const old = (await said).replace(/\bid='[^']*'/, "id='tomorrow'");
+    const old = (await said)[0].replace(/\bid='[^']*'/, "id='tomorrow'");
     for (const channel of await channelsOf(alice)) await channel.call(names.destroyable, 'Destroy');
     const again = arrivalOf(alice.connection, 'give him 1');
     line.inject('in', old);
