@@ -10,6 +10,7 @@ import type { Prosody } from '../harness/prosody.ts';
 import { activation } from './activation.ts';
 import { sectionTable } from './figures.ts';
 import type { Section } from './figures.ts';
+import { firstMessage } from './first-message.ts';
 import { linesPerRoom } from './lines.ts';
 import { login } from './login.ts';
 import { memory } from './memory.ts';
@@ -42,6 +43,7 @@ async function bench(servers: Servers, unbundled: string): Promise<Section[]> {
     activation: () => activation(rounds(21, 5), unbundled),
     login: () => login(servers, rounds(15, 4)),
     messages: () => messages(servers, { rounds: rounds(7, 2), count: 2000, roundTrips: rounds(200, 100) }),
+    first: () => firstMessage(servers, rounds(101, 21)),
     roster: () => roster(servers, { rounds: rounds(5, 2), contacts: 5000 }),
     memory: () => memory(servers, rounds(3, 1), unbundled),
   };
