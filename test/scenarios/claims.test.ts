@@ -711,11 +711,12 @@ describe('NonRepudiable', () => {
 });
 
 describe('DowngradeResistant', () => {
-  /** A method beside the one that Alice offers. */
+  /** The server puts a method beside the one that is offered, whoever offers. */
   const srpToo = (): void => {
-    line.edit = ({ way, xml }) => [way === 'out' ? xml.replace(/<method name=["']x509["']\/>/, '$&<method name="srp"/>') : xml];
+    line.edit = ({ xml }) => [xml.includes('session-initiate') ? xml.replace(/<method name=["']x509["']\/>/, '$&<method name="srp"/>') : xml];
   };
   const sawSrp = (peer: XtlsPeer): boolean => events.all(from(peer, 'stanza', { way: 'in', xml: /session-initiate.*srp/s })).length > 0;
+
   /** Eve comes again; what her client can do, the server tells as it is or without the profile. */
   const comes = async (hidden: boolean): Promise<void> => {
     const edit = (xml: string): string => xml.replace(/<feature [^>]*urn:x-telepathy-hush:xtls:1[^>]*>(<\/feature>)?/, '').replace(/<c\b[^>]*>(<\/c>)?/, '');
@@ -734,6 +735,11 @@ describe('DowngradeResistant', () => {
     srpToo();
     expect(await errorOf(ask(eve.bareJid, 'Encrypted'))).toBe(`${T}EncryptionError`);
     expect(sawSrp(eve)).toBe(true);
+    // Here it is Alice's hush that finds it out: Eve has said inside what she offered, and hears no more.
+    const sid = await eve.offer(aliceAt);
+    await events.expect(from(eve, 'terminated', { sid, reason: 'security-error' }));
+    expect(events.all(from(eve, 'tls', { sid }))).toHaveLength(1);
+    for (const channel of await channelsOf(alice)) expect(await claimed(channel)).toEqual(nothing);
   });
 
   test('False: with one who knows the draft only, the same act goes unnoticed', async () => {
@@ -741,6 +747,8 @@ describe('DowngradeResistant', () => {
     const { channel } = await started(dora);
     expect(sawSrp(dora)).toBe(true);
     expect(await claimed(channel)).toEqual(drafted);
+    await over(dora);
+    expect(await claimed((await welcomed(dora)).channel)).toEqual(drafted);
   });
 
   test('False: the server has hidden at the first meeting what the other can; refused, once it is known that the other can [D2]', async () => {
