@@ -69,7 +69,7 @@ test('the raw peer is served like any other as long as it behaves', async () => 
   }
 });
 
-test('a descriptor index without a descriptor', async () => {
+test('a descriptor index without a descriptor [F2]', async () => {
   expect(await outcome(send('Echo', { bytes: Buffer.alloc(4) }, [[8, g('h')]]))).toBe(INVALID);
   expect(await outcome(send('Echo', { bytes: Buffer.from('\x01h\0\0\0\0\0\0') }, [[8, g('v')]]))).toBe(INVALID);
   expect(await outcome(send('Echo', { bytes: Buffer.from('\x02ah\0\x04\0\0\0\x05\0\0\0') }, [[8, g('v')]]))).toBe(INVALID);
@@ -99,7 +99,7 @@ test.each<[string, RawMessage['fields'], Partial<RawMessage>]>([
   await expectAlive();
 });
 
-test('a fuzzer over every member: any arguments give a reply or an error, and never silence', async () => {
+test('a fuzzer over every member [F2]: any arguments give a reply or an error, and never silence', async () => {
   const members = Object.keys(exampleTables['org.example.Hush'].methods);
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...members, 'Get', 'Set', 'GetAll', 'Introspect', 'Ping'), samples, fc.boolean(), async (member, all, isLittle) => {

@@ -70,7 +70,7 @@ async function answers(): Promise<[number, string][]> {
 
 const nested = (count: number): Buffer => Buffer.concat([Buffer.from('\x01v\0'.repeat(count)), Buffer.from('\x01y\0\x07')]);
 
-describe('a call that is in order is answered', () => {
+describe('a call that is in order is answered [F2]', () => {
   test.each([true, false])('little-endian: %s', async (isLittle) => {
     fake.write(rawMessage(methodCall('Echo', { isLittle, serial: 5, body: [{ signature: 'v', value: new Variant('a{xs}', new Map([[1n, 'x']])) }] }, [[8, g('v')]])));
     expect(await answers()).toEqual([[5, '']]);
@@ -90,7 +90,7 @@ describe('a call that is in order is answered', () => {
   });
 });
 
-describe('a call with a body that cannot be used is answered InvalidArgs', () => {
+describe('a call with a body that cannot be used is answered InvalidArgs [F2]', () => {
   const cases: [what: string, signature: string, bytes: Buffer, member?: string][] = [
     ['a descriptor', 'h', Buffer.alloc(4)],
     ['a descriptor inside a variant', 'v', Buffer.from('\x01h\0\0\0\0\0\0')],
@@ -131,7 +131,7 @@ describe('a call with a body that cannot be used is answered InvalidArgs', () =>
   });
 });
 
-describe('a message with a header that cannot be used is dropped', () => {
+describe('a message with a header that cannot be used is dropped [F2]', () => {
   const cases: [what: string, message: RawMessage][] = [
     ['serial zero', methodCall('Nothing', { serial: 0 })],
     ['type zero', methodCall('Nothing', { type: 0 })],
@@ -243,7 +243,7 @@ describe('replies', () => {
   });
 });
 
-test('calls are not even read while more replies wait than should, and are afterwards', async () => {
+test('calls are not even read while more replies wait than should, and are afterwards [F8]', async () => {
   let nothings = 0;
   const object = bus.objects.export(objectPath('/b'));
   object.implement('org.example.Hush', { ...quiet, methods: { ...quiet.methods, Nothing: () => { nothings++; } } });

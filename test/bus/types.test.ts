@@ -33,7 +33,7 @@ describe('escapeElement', () => {
     expect(escapeElement(text)).toBe(element);
   });
 
-  test('is one element of a path, and different for different texts', () => {
+  test('is one element of a path, and different for different texts [F4]', () => {
     const unescape = (element: string): string =>
       element === '_' ? '' : Buffer.from(element.replaceAll(/_([0-9a-f]{2})/g, (_all, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))), 'latin1').toString('utf8');
     fc.assert(

@@ -143,7 +143,7 @@ describe('a login', () => {
     await first.close();
   });
 
-  test('that is cut in the middle', async () => {
+  test('that is cut in the middle [fault-1]', async () => {
     const proxy = await TcpProxy.start(setting.prosody.port);
     stops.push(proxy);
     // Bytes stop right after TCP is up; then the connection goes away.
@@ -179,7 +179,7 @@ describe('a connection', () => {
     await second.close();
   });
 
-  test('to a server that dies, and that cannot resume', async () => {
+  test('to a server that dies, and that cannot resume [fault-3]', async () => {
     const prosody = await another({ withoutModules: ['smacks'] });
     const connection = await setting.connect('ada', at(prosody));
     const channel = await connection.ensureText('ben@localhost');

@@ -94,7 +94,7 @@ test('10 000 messages in order, none lost or doubled, while the connection is cu
   expect(await alice.get(names.connection, 'Status')).toBe(0);
 }, 120_000);
 
-test('what was sent into a dead network arrives when it is back, in order', async () => {
+test('what was sent into a dead network arrives when it is back, in order [fault-2]', async () => {
   const { alice, toBob, toAlice } = await throughProxy();
   const bobs = new Received(toAlice);
   const alices = new Received(toBob);
@@ -110,7 +110,7 @@ test('what was sent into a dead network arrives when it is back, in order', asyn
   expect(await alice.get(names.connection, 'Status')).toBe(0);
 });
 
-test('what cannot be resumed ends the connection with Network_Error, and unsent messages with delivery reports', async () => {
+test('what cannot be resumed ends the connection with Network_Error, and unsent messages with delivery reports [fault-3]', async () => {
   const { alice, toBob } = await throughProxy();
   proxy.stall();
   const report = toBob.received(({ parts }) => parts[0]!['message-type'] === 4, 20_000);

@@ -80,7 +80,7 @@ describe('when the process of the contact is killed', () => {
     ['the contact has answered in TLS', from('bob', "data [^>]*seq='0'"), ['3 failed', '3 unauthenticated']],
     ['our handshake is done', from('alice', "data [^>]*seq='1'"), ['3 failed', '3 unauthenticated']],
     ['the contact has said who it is', from('bob', "data [^>]*seq='1'"), ['3 unauthenticated']],
-  ])('once %s, what was to be sent is reported, and nothing leaves in clear', async (step, pattern, outcomes) => {
+  ])('once %s, what was to be sent is reported, and nothing leaves in clear [fault-1]', async (step, pattern, outcomes) => {
     await meetAgain();
     const canary = `canary ${step}`;
     const pid = await alice.pid();
@@ -112,7 +112,7 @@ describe('when the process of the contact is killed', () => {
     expect(await channel.getAll(names.securable)).toMatchObject({ State: 0, Encrypted: false });
   });
 
-  test('in a secured conversation, what is on its way is reported', async () => {
+  test('in a secured conversation, what is on its way is reported [fault-15]', async () => {
     await meetAgain();
     const { out } = await talk(alice, bob, 'hello');
     await state(out, 2);
@@ -127,7 +127,7 @@ describe('when the process of the contact is killed', () => {
     for (const canary of ['canary in flight', 'canary afterwards']) expect(isIn(server.log(), canary)).toBe(false);
   });
 
-  test('when the server is killed, what is on its way is reported and the conversation has ended with the connection', async () => {
+  test('when the server is killed, what is on its way is reported and the conversation has ended with the connection [fault-3]', async () => {
     await meetAgain();
     const { out } = await talk(alice, bob, 'hello');
     await state(out, 2);

@@ -72,7 +72,7 @@ async function sendAll(channel: TextChannel, prefix: string, count: number, othe
 
 const numbered = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, number) => `${prefix} ${number}`);
 
-test('10 000 secured messages in order, none lost or doubled, in one session, while the connection is cut and resumed three times', async () => {
+test('10 000 secured messages in order, none lost or doubled, in one session, while the connection is cut and resumed three times [fault-2]', async () => {
   const [count, answers] = [10_000, 1_000];
   const prosody = await startServer(['alice', 'bob']);
   await prosody.befriend('alice', 'bob');
@@ -131,7 +131,7 @@ async function household(prosody: Prosody, users: readonly string[]): Promise<Ho
   return { session, members, pid: () => session.pidOf(hushBusName) };
 }
 
-test('200 secured conversations at once in one process', async () => {
+test('200 secured conversations at once in one process [fault-13]', async () => {
   const hosts = Array.from({ length: 10 }, (_, index) => `host${index}`);
   const guests = Array.from({ length: 20 }, (_, index) => `guest${index}`);
   const prosody = await startServer([...hosts, ...guests]);

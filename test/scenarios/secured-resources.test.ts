@@ -273,7 +273,7 @@ describe('a session with one client', () => {
 });
 
 describe('the end of a client', () => {
-  test('ends the session with it, and that of no other', async () => {
+  test('ends the session with it, and that of no other [fault-15]', async () => {
     const { incoming: ofTwo } = await talk(two, alice, 'second');
     const { incoming: ofOne } = await talk(one, alice, 'first');
     await Promise.all([ofTwo, ofOne].map((channel) => state(channel, 2)));

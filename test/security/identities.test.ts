@@ -103,7 +103,7 @@ describe('the key of an account', () => {
     expect(await rejection(begin().get())).toBe('fulfilled');
   });
 
-  test('that is gone, damaged, or another one, is not available; the user may begin anew', async () => {
+  test('that is gone, damaged, or another one, is not available; the user may begin anew [fault-7]', async () => {
     const made = await fingerprint(begin());
     const kept = keyring.text;
     const { key, cert } = pemOf(createIdentity(account));
@@ -130,7 +130,7 @@ describe('the key of an account', () => {
     expect(await fingerprint(begin())).toBe(made);
   });
 
-  test('is not available where nothing is known of the account', async () => {
+  test('is not available where nothing is known of the account [fault-7]', async () => {
     const store = new TrustStore({ account, folder: new PrivateFolder(''), generations: keyring, log: silentLog });
     const identities = new KeptIdentities({ account, keeper: store, vaults: { file, 'secret-service': keyring }, bareJid, log: silentLog });
     expect(await rejection(identities.get())).toBe('encryption-not-available');

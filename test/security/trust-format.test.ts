@@ -55,7 +55,7 @@ describe('a record', () => {
     fc.assert(fc.property(records, (any) => expect(readRecord(account, writeRecord(account, any))).toEqual(any)));
   });
 
-  test('is refused with any one bit turned', () => {
+  test('is refused with any one bit turned [fault-7]', () => {
     const read: string[] = [];
     for (let at = 0; at < bytes.length; at += 1) {
       for (let bit = 0; bit < 8; bit += 1) {
@@ -67,7 +67,7 @@ describe('a record', () => {
     expect(read).toEqual([]);
   });
 
-  test('is refused cut, doubled, or with a byte more or less anywhere', () => {
+  test('is refused cut, doubled, or with a byte more or less anywhere [fault-7]', () => {
     const read: number[] = [];
     for (let at = 0; at < bytes.length; at += 1) {
       const [head, tail] = [bytes.subarray(0, at), bytes.subarray(at)];

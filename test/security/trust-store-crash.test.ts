@@ -76,13 +76,13 @@ async function run(task: string, argument = '', limit = ''): Promise<{ said: unk
 
 const operations = ['unlink /trust.json.new', 'open /trust.json.new', 'write /trust.json.new', 'sync /trust.json.new', 'close /trust.json.new', 'rename /trust.json.new /trust.json', 'sync '];
 
-test('a version is written aside and synced before it gets its name, and the name is synced', async () => {
+test('a version is written aside and synced before it gets its name, and the name is synced [fault-5 F6]', async () => {
   await writeOld();
   expect(await run('trace')).toEqual({ said: [operations], end: 0 });
   expect(await found()).toBe('new');
 });
 
-describe('a process that is killed', () => {
+describe('a process that is killed [fault-5]', () => {
   const points = operations.flatMap((operation, at) => (operation.startsWith('write') ? [[operation, `${at}`], [`half of ${operation}`, `${at} torn`]] : [[operation, `${at}`]]));
 
   test.each(points)('before "%s" leaves the old version or the new one', async (operation, argument) => {
@@ -114,7 +114,7 @@ describe('a process that is killed', () => {
   }, 600_000);
 });
 
-describe('a disk that fails', () => {
+describe('a disk that fails [fault-6]', () => {
   test.each(['EIO', 'ENOSPC', 'EROFS', 'EDQUOT'])('with %s at any step: the call fails, and memory is what the disk is', async (code) => {
     await writeOld();
     const { said, end } = await run('fail', code);

@@ -77,7 +77,7 @@ test('nothing is written before there is anything to remember', async () => {
   expect(await readdir(folder)).toEqual(['lock']);
 });
 
-test('folders and files are the user’s alone, whatever the umask', async () => {
+test('folders and files are the user’s alone, whatever the umask [F6]', async () => {
   const umask = process.umask(0);
   try {
     await prepare();
@@ -88,7 +88,7 @@ test('folders and files are the user’s alone, whatever the umask', async () =>
   expect(modes.map((mode) => mode.toString(8))).toEqual(['700', '600', '600', '700']);
 });
 
-describe('a file is refused', () => {
+describe('a file is refused [F6]', () => {
   const asUnusable = async (): Promise<void> => {
     const { trust } = await open();
     expect(trust.problem?.condition).toBe('not-available');
@@ -144,7 +144,7 @@ describe('a file is refused', () => {
   });
 });
 
-describe('a folder is refused', () => {
+describe('a folder is refused [F6]', () => {
   beforeEach(prepare);
   const isRefused = async (): Promise<boolean> => (await open()).trust.problem?.condition === 'not-available';
 
@@ -196,7 +196,7 @@ describe('a folder is refused', () => {
   });
 });
 
-describe('a second writer', () => {
+describe('a second writer [fault-15 F6]', () => {
   test('is kept out as long as the first is there, and gets in by itself afterwards', async () => {
     const first = await open();
     const second = await open();
@@ -223,7 +223,7 @@ describe('a second writer', () => {
   });
 });
 
-describe('a damaged record', () => {
+describe('a damaged record [fault-7]', () => {
   beforeEach(prepare);
   const spoil = async (): Promise<Buffer> => {
     const bytes = await readFile(file);
@@ -276,7 +276,7 @@ describe('a damaged record', () => {
   });
 });
 
-describe('a record that was put back', () => {
+describe('a record that was put back [fault-7]', () => {
   const enterKeyring = async (): Promise<void> => {
     const { store } = await open();
     await store.update((record) => ({ ...record, identity: { place: 'secret-service', fingerprint: 'ab', next: '' } }));
@@ -342,7 +342,7 @@ describe('a record that was put back', () => {
 });
 
 describe('a change that cannot be written', () => {
-  test('fails, and memory and disk are as before', async () => {
+  test('fails, and memory and disk are as before [fault-6]', async () => {
     await prepare();
     const { trust } = await open();
     const before = await readFile(file);
@@ -359,7 +359,7 @@ describe('a change that cannot be written', () => {
     expect((await reopen()).trust.level(bob, key)).toBe(3);
   });
 
-  test('leaves a link that was planted where the new file is made, and what it points to, alone', async () => {
+  test('leaves a link that was planted where the new file is made, and what it points to, alone [F6]', async () => {
     await prepare();
     const victim = join(home, 'victim');
     await writeFile(victim, 'precious');

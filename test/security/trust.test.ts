@@ -288,14 +288,14 @@ describe('a fingerprint to accept', () => {
   });
 });
 
-test('before the memory was read everybody is strict, and no key good enough', () => {
+test('before the memory was read everybody is strict, and no key good enough [fault-7]', () => {
   trust = new Trust({ keeper: new VolatileKeeper(), policy: 'off', mechanisms: [], log: silentLog });
   expect([trust.isStrict(bob), trust.wasSecured(bob), trust.wasBound(bob), trust.hasPin(bob), trust.isVerified(bob)]).toEqual([true, true, true, true, false]);
   expect(refusal(judge(key(1)))).toBe('encryption-not-available');
   expect(trust.problem?.condition).toBe('not-yet');
 });
 
-test('a change that cannot be kept changes and announces nothing', async () => {
+test('a change that cannot be kept changes and announces nothing [fault-6]', async () => {
   const keeper = new VolatileKeeper();
   trust = await open({ keeper });
   await trust.secured(bob, key(1), xtls);

@@ -92,7 +92,7 @@ describe('the connection manager', () => {
     await expect(requestConnection(client, 'refused@echo')).rejects.toMatchObject({ name: `${ERROR}.NotAvailable` });
   });
 
-  test('makes no connection whose name another process has', async () => {
+  test('makes no connection whose name another process has [F4]', async () => {
     const squatter = await Bus.open({ address: daemon.address, log: silentLog });
     await squatter.requestName('org.freedesktop.Telepathy.Connection.echo.echo_im.squatted_40echo');
     await expect(requestConnection(client, 'squatted@echo')).rejects.toMatchObject({ name: `${ERROR}.NotAvailable` });

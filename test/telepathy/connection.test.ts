@@ -299,7 +299,7 @@ describe('what goes wrong at the end', () => {
   });
 });
 
-describe('handles on the bus', () => {
+describe('handles on the bus [F3]', () => {
   let connection: Remote;
   beforeAll(async () => {
     connection = await connect(client, 'handles@echo');

@@ -19,7 +19,7 @@ describe('contact handles', () => {
     expect(handles.find('nobody@home')).toBeUndefined();
   });
 
-  test('are refused when they are none of this connection', () => {
+  test('are refused when they are none of this connection [F3]', () => {
     const handles = new HandleRepository(normalize);
     handles.ensure('me@home');
     const other = new HandleRepository(normalize);

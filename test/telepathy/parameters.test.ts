@@ -16,7 +16,7 @@ const specs: readonly ParameterSpec[] = [
 ];
 const account = ['account', str('me')] as const;
 
-describe('account parameters', () => {
+describe('account parameters [fault-14]', () => {
   test('have the flag Has_Default exactly where there is a default', () => {
     expect(specs.map(paramSpec)).toEqual([
       ['account', 1, 's', new Variant('s', '')],

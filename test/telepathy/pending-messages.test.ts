@@ -41,7 +41,7 @@ describe('pending messages', () => {
     expect(pending.entries).toEqual([]);
   });
 
-  test('have a limit in number and in bytes, and room again when they are removed', () => {
+  test('have a limit in number and in bytes, and room again when they are removed [F8 fault-11]', () => {
     const pending = new PendingMessages();
     for (let count = 0; count < maxPending; count++) {
       expect(pending.isFullFor(message('x'))).toBe(false);

@@ -47,7 +47,7 @@ describe('queues of peers', () => {
     expect(queues.waiting('a')).toBe(0);
   });
 
-  test('give the event loop its turn during a flood, and tell of the pressure once each way', async () => {
+  test('give the event loop its turn during a flood, and tell of the pressure once each way [fault-9]', async () => {
     const pressure: boolean[] = [];
     let done = 0;
     /** Turns that others had meanwhile. */

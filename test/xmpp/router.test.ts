@@ -360,7 +360,7 @@ describe('the router', () => {
     expect(seen).toEqual(['c@x quick', 'b@x/1 slow', 'b@x/2 second', 'b@x/1 iq']);
   });
 
-  test('limits a stranger who floods, and loses nothing of a contact', async () => {
+  test('limits a stranger who floods, and loses nothing of a contact [fault-9]', async () => {
     const { router } = setUp();
     const counts = new Map<string, number>();
     router.add(handler({ stanza: 'message', handle: (_, { from }) => void counts.set(from, (counts.get(from) ?? 0) + 1) }));
@@ -389,7 +389,7 @@ describe('the router', () => {
     expect(handled).toBe(3000);
   });
 
-  test('limits all strangers together', async () => {
+  test('limits all strangers together [fault-9]', async () => {
     const { router } = setUp();
     let count = 0;
     router.add(handler({ stanza: 'message', handle: () => void (count += 1) }));

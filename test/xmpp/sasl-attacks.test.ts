@@ -247,7 +247,7 @@ describe('someone between who edits the login [B8]', () => {
   });
 });
 
-describe('secrets (F5)', () => {
+describe('secrets [F5]', () => {
   test('stay out of the log at its most talkative, whether the login succeeds or fails', async () => {
     const lines: string[] = [];
     const log = pino({ level: 'trace' }, { write: (line: string) => void lines.push(line) });

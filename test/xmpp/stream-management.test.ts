@@ -66,7 +66,7 @@ async function arrived(session: ScriptedSession, last: number | string): Promise
 }
 
 describe('a connection that is cut [B16]', () => {
-  test('is resumed: every stanza once, in order, and told so', async () => {
+  test('is resumed: every stanza once, in order, and told so [fault-2]', async () => {
     const { server, proxy, client, session, told } = await online();
     session.answersByItself = false;
     for (let i = 1; i <= 5; i += 1) client.send(message(i));
@@ -156,7 +156,7 @@ describe('a connection that is cut [B16]', () => {
     expect((await answer).attrs.type).toBe('result');
   });
 
-  test('with a server that has forgotten us: what it has not confirmed is undelivered, and it is the end', async () => {
+  test('with a server that has forgotten us: what it has not confirmed is undelivered, and it is the end [fault-3]', async () => {
     const { server, proxy, client, session, told } = await online();
     session.answersByItself = false;
     for (let i = 1; i <= 3; i += 1) client.send(message(i));
@@ -267,7 +267,7 @@ function swap(server: ScriptedServer, certificate: { key: string; cert: string }
 }
 
 describe('a connection that says nothing', () => {
-  test('is noticed, and resumed when the network is back', async () => {
+  test('is noticed, and resumed when the network is back [fault-2]', async () => {
     const { server, proxy, client, session, told } = await online({}, { keepaliveSeconds: 0.3 });
     const suspended = next(client, 'suspended');
     proxy.stall();
@@ -416,7 +416,7 @@ describe('the protocol', () => {
     await expect(fill()).rejects.toMatchObject({ condition: 'service-busy' });
   });
 
-  test('a flood from the server leaves room for everything else', async () => {
+  test('a flood from the server leaves room for everything else [fault-9]', async () => {
     const { client, session } = await online();
     let seen = 0;
     client.router.add({ name: 'test', stanza: 'message', from: ['other'], handle: () => void (seen += 1) });
@@ -450,7 +450,7 @@ describe('the protocol', () => {
     await back.expect({ name: 'active' });
   });
 
-  test('reading can be held up, over a lost connection, too', async () => {
+  test('reading can be held up, over a lost connection, too [fault-11]', async () => {
     const { server, proxy, client, session } = await online({}, { keepaliveSeconds: 0.2 });
     const seen: string[] = [];
     client.router.add({ name: 'test', stanza: 'message', from: ['other'], handle: ({ attrs }) => void seen.push(attrs.id ?? '') });

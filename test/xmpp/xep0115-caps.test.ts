@@ -213,7 +213,7 @@ describe('contacts', () => {
     await session.settled();
   });
 
-  test('are asked at most ten at a time, whoever is wanted now first', async () => {
+  test('are asked at most ten at a time, whoever is wanted now first [fault-12]', async () => {
     const jids = Array.from({ length: 40 }, (_, i) => `c${i}@home.example`);
     const { session, caps, announce, answer } = await rig(Object.fromEntries(jids.map((jid) => [jid, 'both'])));
     for (const jid of jids) {
@@ -240,7 +240,7 @@ describe('contacts', () => {
   });
 });
 
-test('5000 contacts with 20 programs take 20 questions, and no time', async () => {
+test('5000 contacts with 20 programs take 20 questions, and no time [fault-12]', async () => {
   const jids = Array.from({ length: 5000 }, (_, i) => `c${i}@home.example`);
   const { session, caps, told } = await rig(Object.fromEntries(jids.map((jid) => [jid, 'both'])));
   const programs = new Map(Array.from({ length: 20 }, () => program()).map((content) => [verOf(read(content)), content]));

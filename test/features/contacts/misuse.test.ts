@@ -64,7 +64,7 @@ test('the methods are found', () => {
   expect(takesHandles.length).toBeGreaterThan(20);
 });
 
-describe('a handle that is none, alone or behind one that is', () => {
+describe('a handle that is none, alone or behind one that is [F3]', () => {
   test.each(takesHandles)('$member', async (method) => {
     for (const wrong of [0, 99, 0xffff_ffff]) expect(await call(method, method.args.map((type) => argument(type, wrong)))).toBe('InvalidHandle');
     if (!method.args.includes('au')) return;
@@ -73,7 +73,7 @@ describe('a handle that is none, alone or behind one that is', () => {
   });
 });
 
-describe('arguments of other types, too many, too few', () => {
+describe('arguments of other types, too many, too few [F2]', () => {
   test.each(methods)('$member', async ({ interface: name, member, args }) => {
     expect(await failure(connection.callAs(`${args.join('')}s`, name, member, ...args.map((type) => argument(type, bob)), 'more'))).toBe('DBus.InvalidArgs');
     if (args.length === 0) return;

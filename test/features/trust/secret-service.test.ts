@@ -102,7 +102,7 @@ describe('in gnome-keyring', () => {
     expect(await failure(item.store('x'))).toMatch('encryption-not-available');
   });
 
-  test('a secret is not to be seen on the bus, in either direction', async () => {
+  test('a secret is not to be seen on the bus, in either direction [F1 F5]', async () => {
     await keyring();
     const monitor = new Program('dbus-monitor', ['--address', testBus.address]);
     owned.push(() => monitor.stop());

@@ -149,7 +149,7 @@ describe('the policy of the account', () => {
 });
 
 describe('the policy of a contact', () => {
-  test('is set, reset, announced and remembered', async () => {
+  test('is set, reset, announced and remembered [F1]', async () => {
     const account = new Account();
     const connection = await account.connection();
     await connection.call('SetPeerPolicy', 'BOB@Example.org', 'required');
@@ -170,7 +170,7 @@ describe('the policy of a contact', () => {
 });
 
 describe('keys of contacts', () => {
-  test('are listed, accepted and forgotten, for every connection of the account', async () => {
+  test('are listed, accepted and forgotten, for every connection of the account [F1]', async () => {
     const account = await new Account().knows([bob, contact(key(1, 2), key(2, 3))], [carol, contact(key(3, 1))]);
     const [one, other] = [await account.connection({ resource: 'one' }), await account.connection({ resource: 'other' })];
     const peers = [
@@ -209,7 +209,7 @@ describe('keys of contacts', () => {
 });
 
 describe('a memory that cannot be used', () => {
-  test('when damaged: says so, and is reset on demand, once', async () => {
+  test('when damaged: says so, and is reset on demand, once [fault-7]', async () => {
     const account = await new Account().knows([bob, contact(key(1, 2))]);
     await writeFile(join(account.folder, 'trust.json'), '{}');
     const connection = await account.connection();
@@ -233,7 +233,7 @@ describe('a memory that cannot be used', () => {
     expect(await connection.call('ListPeers')).toHaveLength(1);
   });
 
-  test('while a change cannot be written: the call fails, and everything is as before', async () => {
+  test('while a change cannot be written: the call fails, and everything is as before [fault-6]', async () => {
     const account = await new Account().knows([bob, contact(key(1, 2))]);
     const connection = await account.connection();
     await mkdir(join(account.folder, 'trust.json.new/x'), { recursive: true });
@@ -285,7 +285,7 @@ describe('the key of the account', () => {
     expect((await readdir(account.folder)).sort()).toEqual(['identity.pem', 'lock', 'trust.json']);
   });
 
-  test('is imported, and its passphrase is nowhere to be seen', async () => {
+  test('is imported, and its passphrase is nowhere to be seen [F1 F5]', async () => {
     const account = new Account();
     const { path, fingerprint: theirs } = await certificateFor(account.jid);
     const connection = await account.connection();
@@ -318,7 +318,7 @@ describe('the key of the account', () => {
   });
 });
 
-test('a second hush, on another bus, is kept out of an account’s memory and harms nothing', async () => {
+test('a second hush, on another bus, is kept out of an account’s memory and harms nothing [fault-15]', async () => {
   const account = await new Account().knows([bob, contact(key(1, 2))]);
   const first = await account.connection();
   expect(await first.call('ListPeers')).toHaveLength(1);

@@ -100,7 +100,7 @@ describe('offers that cross', () => {
 });
 
 describe('starts beyond the limits', () => {
-  test('wait until there is room', async () => {
+  test('wait until there is room [fault-13]', async () => {
     wire = new Wire();
     juliet = new Side(wire, JULIET);
     const puppets = [1, 2, 3].map((at) => new Puppet(wire, parseFullJid(`romeo@example.net/${at}`), JULIET));

@@ -267,7 +267,7 @@ describe('other TLS', () => {
     expect([(socket as { servername?: string | false }).servername, socket.alpnProtocol]).toEqual([false, false]);
   });
 
-  test('offering garbage, an ALPN or a PSK does no harm', async () => {
+  test('offering garbage, an ALPN or a PSK does no harm [F7]', async () => {
     const ours = client({ ALPNProtocols: ['\0\0', 'x'], servername: 'example.org' });
     expect((await new Side(ours.transport, 'server', juliet, ROMEO).event('secured'))[1].channelBinding).toHaveLength(32);
     const [left, right] = pipe();

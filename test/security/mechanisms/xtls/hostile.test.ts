@@ -135,7 +135,7 @@ describe('an offer', () => {
     await juliet.diary.until('says still here');
   });
 
-  test('beyond two of a contact, or thirty-two in all, is put off', async () => {
+  test('beyond two of a contact, or thirty-two in all, is put off [fault-13]', async () => {
     const puppets: Puppet[] = [];
     const offer = async (jid: string): Promise<string> => {
       const puppet = new Puppet(wire, parseFullJid(jid), JULIET);
@@ -345,7 +345,7 @@ describe.each(['initiator', 'responder'] as const)('hush as %s', (role) => {
       ['an unfinished tag of more than 256 KiB', `<message a='${'x'.repeat(262_144)}`],
       ['an entity', '<message><body>&x;</body></message>'],
       ['a processing instruction', '<?x y?>'],
-    ])('ends in silence at %s', async (_name, text) => {
+    ])('ends in silence at %s [fault-10]', async (_name, text) => {
       const before = romeo.heard;
       romeo.say(text);
       await unclean();
@@ -353,7 +353,7 @@ describe.each(['initiator', 'responder'] as const)('hush as %s', (role) => {
       expect(juliet.diary.lines.some((line) => line.startsWith('says'))).toBe(false);
     });
 
-    test('takes 64 levels, and 256 KiB', async () => {
+    test('takes 64 levels, and 256 KiB [fault-10]', async () => {
       romeo.say(`<message>${'<a>'.repeat(62)}${'</a>'.repeat(62)}<body>deep</body></message>`);
       await juliet.diary.until('says deep');
       const frame = '<message><body></body></message>'.length;
