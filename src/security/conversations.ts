@@ -332,9 +332,9 @@ export class Conversations implements ConversationOwner {
     log.info({ contact: peer, reason: end.reason, from: end.from, err: end.error }, 'a session has ended');
     if (end.from === 'handshaking' && !this.#dismissed.has(session)) this.#failedAt.set(peer, performance.now());
     if (conversation.state === SecurityState.insecure && trust.wasSecured(peer)) for (const listener of this.#listeners) listener.fellBack?.(conversation);
-    this.#around.gate().release(conversation);
     const record = this.#records.get(conversation);
     if (record !== undefined) record.atEnd = new Set(this.#around.resources(peer));
+    this.#around.gate().release(conversation);
     if (record?.isShown === false) this.#forget(conversation);
   }
 

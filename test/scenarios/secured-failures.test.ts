@@ -3,9 +3,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { startProsody } from '../harness/prosody.ts';
 import type { Prosody } from '../harness/prosody.ts';
 import { SlixmppPeer } from '../harness/slixmpp-peer.ts';
-import { names, plain, TextChannel } from '../harness/telepathy-client.ts';
+import { messageOf, names, plain, TextChannel } from '../harness/telepathy-client.ts';
 import type { Message, TelepathyConnection } from '../harness/telepathy-client.ts';
-import { arrivalOf, changesOf, claimed, contactIsThere, errorOf, isIn, Person, state, T, talk } from './people.ts';
+import { arrivalOf, changesOf, claimed, contactIsThere, errorOf, isIn, Person, propertyOf, state, T, talk } from './people.ts';
 
 const users = { alice: 'alice', bob: 'bob' };
 
@@ -97,6 +97,25 @@ describe('when the process of the contact is killed', () => {
     expect(isIn(server.log(), canary)).toBe(false);
     expect(await alice.pid()).toBe(pid);
     expect(await alice.connection.get(names.connection, 'Status')).toBe(0);
+  });
+
+  test('what waits in a window that is closed meanwhile is reported in one that opens for it', async () => {
+    await meetAgain();
+    const killed = killAt(offer);
+    const channel = await alice.connection.ensureText(bob.jid);
+    const report = new Promise<Record<string, unknown>>((resolve) => {
+      const off = alice.session.bus.subscribe({ interface: names.messages, member: 'MessageReceived' }, ({ path, body }) => {
+        off();
+        resolve({ path, ...messageOf(body[0]).parts[0] });
+      });
+    });
+    const token = await channel.send('canary behind a closed window');
+    await channel.close();
+    await killed;
+    const { path, ...header } = await report;
+    expect(header).toMatchObject({ 'message-type': 4, 'delivery-token': token, 'delivery-status': 3 });
+    expect(path).not.toBe(channel.path);
+    expect(isIn(server.log(), 'canary behind')).toBe(false);
   });
 
   test('a contact never secured before is written to in clear when the offer comes to nothing: the twin', async () => {
@@ -278,6 +297,8 @@ describe('windows', () => {
   test('show what another client of the contact writes in clear apart from the secured conversation, which stays as it is', async () => {
     const { out } = await talk(alice, bob, 'hello');
     await state(out, 2);
+    // What is remembered of the contact is written by then.
+    await propertyOf(out, names.securable, 'Details', (details) => (details as Record<string, unknown>)['previously-secured'] === true);
     const before = await out.getAll(names.securable);
     const phone = await SlixmppPeer.connect(server, alice.client.events, 'bob', 'bob', 'phone');
     await phone.presence();

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { i64, str, u32 } from '../../bus/types.ts';
 import type { Variant } from '../../bus/types.ts';
+import type { HushError } from '../../errors.ts';
 import type { Conversation } from '../../security/conversation.ts';
 import type { Opened } from '../../security/gate.ts';
 import { BaseChannel } from '../../telepathy/base-channel.ts';
@@ -18,7 +19,7 @@ import { ChatStates } from './chat-states.ts';
 import { addPeerAuthentication } from './peer-authentication.ts';
 import type { PeerAuthentication } from './peer-authentication.ts';
 import { addSecurable, immutableSecurity, securityHeaders } from './securable.ts';
-import type { SentMessages } from './sent-messages.ts';
+import type { SentMessage, SentMessages } from './sent-messages.ts';
 import { checkText, readState, readText, stateMessage, textMessage } from './stanza.ts';
 
 export interface TextChannelOptions {
@@ -35,6 +36,8 @@ export interface TextChannelOptions {
   onClosed(unread: readonly MessageParts[]): void;
   /** The contact has acknowledged this message inside the session. */
   onDelivered(id: string): void;
+  /** A message that waited, in this channel or one closed meanwhile, cannot leave. */
+  onFailed(message: SentMessage, error: HushError): void;
   /** The session of the conversation is over. */
   onEnded(): void;
   /** A received message found no place. */
@@ -168,9 +171,7 @@ export class TextChannel {
         sent.add({ conversation, isSealed: mechanism !== '', id, parts, wantsReceipt });
         if (!this.channel.isClosed) this.#messages.sent(parts, flags, token);
       },
-      failed: (error) => {
-        if (!this.channel.isClosed) this.report({ status: 'permanently-failed', token, echo: parts, error });
-      },
+      failed: (error) => this.#options.onFailed({ conversation, isSealed: false, id: token, parts, wantsReceipt }, error),
     });
     account.conversations.used(conversation);
   }

@@ -149,6 +149,7 @@ class TextChannels implements ChannelManager {
       sent: this.#sent,
       onClosed: (unread) => this.#closed(channel, unread),
       onDelivered: (id) => this.#delivered(this.#sent.takeSealed(conversation, id)),
+      onFailed: (message, error) => this.#report(message, { status: 'permanently-failed', error }),
       onEnded: () => this.#lost(conversation),
       onFull: () => log.warn({ peer }, 'a message found no place: nobody reads this channel'),
     });
