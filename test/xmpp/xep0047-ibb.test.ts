@@ -80,7 +80,7 @@ describe('a bytestream', () => {
     expect(wire.log.some((text) => text.includes(`<close xmlns="${IBB}" sid="${SID}"/>`))).toBe(true);
   });
 
-  test('keeps every byte in order over a wrap of the sequence', async () => {
+  test('keeps every byte in order over a wrap of the sequence [E6]', async () => {
     const [left, right] = pair(1);
     await left.opened;
     const bytes = Buffer.alloc(66_000, 0).map((_, at) => at % 251);
@@ -122,7 +122,7 @@ describe('a bytestream', () => {
 describe('opening', () => {
   const open = (attributes: string): string => `<open xmlns='${IBB}' sid='${SID}' ${attributes}/>`;
 
-  test.each(["block-size='4095' stanza='iq'", "block-size='04096' stanza='iq'", "block-size='4096' stanza='message'", "stanza='iq'", "block-size='+4096'"])('with %s is not acceptable and ends it', async (attributes) => {
+  test.each(["block-size='4095' stanza='iq'", "block-size='04096' stanza='iq'", "block-size='4096' stanza='message'", "stanza='iq'", "block-size='+4096'"])('with %s is not acceptable and ends it [E7]', async (attributes) => {
     const right = theirs.listen({ peer: parseFullJid(ROMEO), sid: SID, blockSize: 4096 });
     const ended = failure(right);
     expect(errorOf(await wire.ask(ROMEO, JULIET, 'set', open(attributes))).condition).toBe('not-acceptable');
@@ -186,20 +186,20 @@ describe('a block', () => {
     ['the other alphabet', block("seq='0'", 'A_-A')],
     ['an element', block("seq='0'", '<a/>AAAA')],
     ['more bytes than agreed', block("seq='0'", Buffer.alloc(257).toString('base64'))],
-  ])('with %s is a bad request and ends the stream', async (_name, payload) => {
+  ])('with %s is a bad request and ends the stream [E6 E7 E8]', async (_name, payload) => {
     const ended = failure(right);
     const answer = errorOf(await send(payload));
     expect(answer).toMatchObject({ condition: 'bad-request', type: 'modify' });
     expect((await ended).condition).toBe('invalid-data');
   });
 
-  test.each(["seq='1'", "seq='65535'"])('out of sequence (%s) is unexpected and ends the stream', async (seq) => {
+  test.each(["seq='1'", "seq='65535'"])('out of sequence (%s) is unexpected and ends the stream [E6]', async (seq) => {
     const ended = failure(right);
     expect(errorOf(await send(block(seq)))).toMatchObject({ condition: 'unexpected-request', type: 'cancel' });
     expect((await ended).condition).toBe('invalid-data');
   });
 
-  test('repeated byte for byte among the last 16 is answered and dropped', async () => {
+  test('repeated byte for byte among the last 16 is answered and dropped [E6]', async () => {
     const content = (at: number): string => Buffer.from([at, at, at]).toString('base64');
     for (let at = 0; at < 20; at += 1) await send(block(`seq='${at}'`, content(at)));
     for (const at of [19, 4, 11]) expect((await send(block(`seq='${at}'`, content(at)))).attrs.type).toBe('result');
@@ -208,14 +208,14 @@ describe('a block', () => {
     expect(errorOf(await send(block("seq='4'", content(4)))).condition).toBe('unexpected-request');
   });
 
-  test('repeated with other bytes ends the stream', async () => {
+  test('repeated with other bytes ends the stream [E6]', async () => {
     await send(block("seq='0'"));
     const ended = failure(right);
     expect(errorOf(await send(block("seq='0'", 'AAAB'))).condition).toBe('unexpected-request');
     await ended;
   });
 
-  test('from anybody else does not touch the stream', async () => {
+  test('from anybody else does not touch the stream [E1 E6]', async () => {
     expect(errorOf(await send(block("seq='0'"), 'romeo@example.net/other')).condition).toBe('item-not-found');
     expect(errorOf(await send(block("seq='0'"), 'mallory@example.com/x')).condition).toBe('service-unavailable');
     expect((await send(block("seq='0'"))).attrs.type).toBe('result');
@@ -227,7 +227,7 @@ describe('a block', () => {
     expect((await ended).condition).toBe('invalid-data');
   });
 
-  test('is not answered while 256 KiB are unread, and is when they are read', async () => {
+  test('is not answered while 256 KiB are unread, and is when they are read [E7]', async () => {
     const bytes = Buffer.alloc(256, 7).toString('base64');
     for (let at = 0; at < 1023; at += 1) await send(block(`seq='${at}'`, bytes));
     let isAnswered = false;
@@ -278,7 +278,7 @@ describe('the sender', () => {
     expect(seen).toHaveLength(200);
   });
 
-  test('makes the writer wait while its window is full', async () => {
+  test('makes the writer wait while its window is full [E7]', async () => {
     const [left] = pair(16);
     await left.opened;
     wire.filter = (transit) => (isData(transit) ? [] : [transit]);
@@ -344,7 +344,7 @@ describe('the sender', () => {
       expect((await ended).message).toContain('service-unavailable');
     });
 
-    test('unanswered for 60 s, ends', async () => {
+    test('unanswered for 60 s, ends [E7]', async () => {
       const [left] = pair(4);
       await left.opened;
       wire.filter = (transit) => (isData(transit) ? [] : [transit]);

@@ -153,7 +153,7 @@ describe('an offer', () => {
     ['from a bare JID', offer('a'), 'romeo@example.net'],
     ['from our own account', offer('a'), 'juliet@example.org'],
     ['from our own server', offer('a'), 'example.org'],
-  ])('%s is a bad request and no session', async (_name, payload, from) => {
+  ])('%s is a bad request and no session [E3]', async (_name, payload, from) => {
     expect((await ask(payload, from)).condition).toBe('bad-request');
     expect(theirOwner.events).toEqual([]);
     expect(await ask(offer('a', `initiator='${ROMEO}'`))).toEqual(result);
@@ -183,7 +183,7 @@ describe('an offer', () => {
   });
 });
 
-describe('every action in every state and role', () => {
+describe('every action in every state and role [E2 E4]', () => {
   beforeEach(() => {
     // The peer here is a script: it answers a session-accept with a result.
     wire.filter = ({ from, to, stanza }) =>
@@ -256,7 +256,7 @@ describe('in a session', () => {
     await theirOwner.count(1);
   });
 
-  test('a foreign initiator or responder is a bad request and breaks it', async () => {
+  test('a foreign initiator or responder is a bad request and breaks it [E3]', async () => {
     expect((await ask(juggle("action='session-info' sid='s' initiator='mallory@example.com/x'/>"))).condition).toBe('bad-request');
     expect((await ask(juggle("action='session-info' sid='s' responder='mallory@example.com/x'/>"))).condition).toBe('bad-request');
     expect(theirOwner.events).toEqual(['offered', 'broken', 'broken']);
@@ -276,7 +276,7 @@ describe('in a session', () => {
     expect((await ask(juggle(`action='${action}' sid='s'/>`))).condition).toBe('bad-request');
   });
 
-  test('nobody else has a part, with the right sid or not', async () => {
+  test('nobody else has a part, with the right sid or not [E1]', async () => {
     for (const action of actions) {
       const payload = juggle(`action='${action}' sid='s'/>`);
       if (action !== 'session-initiate') expect(await ask(payload, 'romeo@example.net/other')).toMatchObject({ condition: 'item-not-found', application: 'unknown-session' });
@@ -286,7 +286,7 @@ describe('in a session', () => {
   });
 });
 
-describe('crossed offers', () => {
+describe('crossed offers [E5]', () => {
   const jid = (text: string): FullJid => parseFullJid(text);
 
   test('the lower sid stands, by bytes; at equal sids the lower JID', () => {
@@ -320,7 +320,7 @@ describe('crossed offers', () => {
   });
 });
 
-test('sids are 32 lower-case hex digits, each another', () => {
+test('sids are 32 lower-case hex digits, each another [E1]', () => {
   const sids = new Set(Array.from({ length: 100 }, newSid));
   expect(sids.size).toBe(100);
   for (const sid of sids) expect(isSid(sid) && /^[0-9a-f]{32}$/.test(sid)).toBe(true);

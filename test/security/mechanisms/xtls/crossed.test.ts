@@ -32,7 +32,7 @@ describe('offers that cross', () => {
     wire.release();
   };
 
-  test.each(Array.from({ length: 12 }, (_, at) => at))('leave one session, in which both talk (%i)', async () => {
+  test.each(Array.from({ length: 12 }, (_, at) => at))('leave one session, in which both talk (%i) [E5]', async () => {
     await cross();
     await Promise.all([romeo.diary.until('secure'), juliet.diary.until('secure')]);
     expect([...romeo.incoming, ...juliet.incoming]).toEqual([]);
@@ -122,7 +122,7 @@ describe('starts beyond the limits', () => {
 
 describe('cut after any number of stanzas', () => {
   // An honest session takes about twenty stanzas to be secure, a few more for two messages, and ten to end.
-  test.each(Array.from({ length: 48 }, (_, at) => at))('(%i) neither end believes in more than it knows, and nothing leaves in the clear', async (count) => {
+  test.each(Array.from({ length: 48 }, (_, at) => at))('(%i) neither end believes in more than it knows, and nothing leaves in the clear [G1]', async (count) => {
     wire = new Wire();
     ({ romeo, juliet } = couple(wire));
     let passed = 0;

@@ -96,7 +96,7 @@ describe('an offer', () => {
     ['security-error', 'an empty commitment', swap(/commitment="[^"]*"/, 'commitment=""')],
     ['security-error', 'a commitment in anonymous mode', swap('<profile ', '<profile mode="anonymous" ')],
     ['security-error', 'a profile outside security', swap(/(<profile[^>]*\/>)<\/security>/, '</security>$1')],
-  ])('ends with %s: %s', async (reason, _name, edit) => {
+  ])('ends with %s: %s [E4 E7 G12]', async (reason, _name, edit) => {
     expect(await endsWith(edit)).toBe(reason);
   });
 
@@ -126,7 +126,7 @@ describe('an offer', () => {
     stranger.stop();
   });
 
-  test('while a session lives conflicts, and does it no harm', async () => {
+  test('while a session lives conflicts, and does it no harm [E5]', async () => {
     await untilSecure('responder');
     const offer = `<jingle xmlns='${JINGLE}' action='session-initiate' sid='again'><content creator='initiator' name='x'><description xmlns='urn:xmpp:jingle:apps:xmlstream:0'/></content></jingle>`;
     const error = errorOf(await wire.ask(ROMEO, JULIET, 'set', offer));
@@ -135,7 +135,7 @@ describe('an offer', () => {
     await juliet.diary.until('says still here');
   });
 
-  test('beyond two of a contact, or thirty-two in all, is put off [fault-13]', async () => {
+  test('beyond two of a contact, or thirty-two in all, is put off [E5 fault-13]', async () => {
     const puppets: Puppet[] = [];
     const offer = async (jid: string): Promise<string> => {
       const puppet = new Puppet(wire, parseFullJid(jid), JULIET);
@@ -166,7 +166,7 @@ describe('an accept', () => {
     ['of another method', swap('name="x509"', 'name="srp"')],
     ['of two methods', swap('<method name="x509"/>', '<method name="x509"/><method name="x509"/>')],
     ['of another transport', swap('urn:xmpp:jingle:transports:ibb:1', 'urn:xmpp:jingle:transports:s5b:1')],
-  ])('%s is a security error, and no way to plaintext', async (_name, edit) => {
+  ])('%s is a security error, and no way to plaintext [E4 G12]', async (_name, edit) => {
     romeo.editAccept = edit;
     juliet.start(ROMEO);
     expect(await romeo.event('terminated')).toBe('terminated security-error');
@@ -273,7 +273,7 @@ describe.each(['initiator', 'responder'] as const)('hush as %s', (role) => {
     await insecure();
   });
 
-  test('refuses a key that was not committed to', async () => {
+  test('refuses a key that was not committed to [G5]', async () => {
     romeo.doesTls = false;
     if (role === 'responder') romeo.offer();
     else juliet.start(ROMEO);
@@ -284,7 +284,7 @@ describe.each(['initiator', 'responder'] as const)('hush as %s', (role) => {
     await insecure();
   });
 
-  test('refuses a certificate of somebody else', async () => {
+  test('refuses a certificate of somebody else [G4]', async () => {
     romeo.doesTls = false;
     if (role === 'responder') romeo.offer();
     else juliet.start(ROMEO);
@@ -422,14 +422,14 @@ describe.each(['initiator', 'responder'] as const)('hush as %s', (role) => {
         ['breaks the bytestream', () => wire.inject(ROMEO, `<iq type='set' id='x' to='${JULIET}'><data xmlns='http://jabber.org/protocol/ibb' sid='${romeo.ours!.ibbSid}' seq='9999'>AAAA</data></iq>`)],
         ['terminates for another reason', () => romeo.session!.terminate('security-error')],
         ['vanishes', () => wire.inject(ROMEO, `<presence type='unavailable' to='${JULIET}'/>`)],
-      ])('and then %s: it was clean all the same', async (_name, act) => {
+      ])('and then %s: it was clean all the same [G1]', async (_name, act) => {
         romeo.say('</stream:stream>');
         await romeo.event('tls ended');
         act();
         expect(await juliet.diary.until('end ')).toBe('end clean - from closing');
       });
 
-      test('and speaks on: unclean', async () => {
+      test('and speaks on: unclean [G1]', async () => {
         romeo.say('</stream:stream><message><body>x</body></message>');
         expect(await juliet.diary.until('end ')).toBe('end unauthenticated encryption-error from closing');
         expect(juliet.diary.lines).not.toContain('says x');
@@ -443,18 +443,18 @@ describe.each(['initiator', 'responder'] as const)('hush as %s', (role) => {
       ['encryption-error', 'a block is out of sequence', () => wire.inject(ROMEO, `<iq type='set' id='x' to='${JULIET}'><data xmlns='http://jabber.org/protocol/ibb' sid='${romeo.ours!.ibbSid}' seq='9999'>AAAA</data></iq>`)],
       ['encryption-error', 'a block comes in a message', () => wire.inject(ROMEO, `<message to='${JULIET}'><data xmlns='http://jabber.org/protocol/ibb' sid='${romeo.ours!.ibbSid}' seq='0'>AAAA</data></message>`)],
       ['encryption-error', 'the content is changed', () => wire.inject(ROMEO, `<iq type='set' id='x' to='${JULIET}'><jingle xmlns='${JINGLE}' action='transport-replace' sid='${romeo.session!.sid}'/></iq>`)],
-    ])('ends uncleanly (%s) when %s', async (condition, _name, act) => {
+    ])('ends uncleanly (%s) when %s [G1 E4]', async (condition, _name, act) => {
       await act();
       expect(await juliet.diary.until('end ')).toBe(`end unauthenticated ${condition} from secure`);
     });
 
-    test('ends uncleanly when the bytestream is closed', async () => {
+    test('ends uncleanly when the bytestream is closed [G1]', async () => {
       const answer = await wire.ask(ROMEO, JULIET, 'set', `<close xmlns='http://jabber.org/protocol/ibb' sid='${romeo.ours!.ibbSid}'/>`);
       expect(answer.attrs.type).toBe('result');
       await unclean();
     });
 
-    test('ends uncleanly when a relay damages a block', async () => {
+    test('ends uncleanly when a relay damages a block [G2]', async () => {
       wire.filter = (transit) => {
         const [, data] = /<data [^>]*>([^<]*)</.exec(serialize(transit.stanza)) ?? [];
         if (transit.from !== ROMEO || data === undefined) return [transit];
@@ -474,7 +474,7 @@ describe.each(['initiator', 'responder'] as const)('hush as %s', (role) => {
       expect(() => juliet.mechanism.start(ROMEO, { demands: new Set() })).toThrow(expect.objectContaining({ condition: 'disconnected' }));
     });
 
-    test('is not touched by the contact’s other resources, presence or plaintext', async () => {
+    test('is not touched by the contact’s other resources, presence or plaintext [H6]', async () => {
       wire.inject('romeo@example.net/phone', `<presence type='unavailable' to='${JULIET}'/>`);
       wire.inject('romeo@example.net', `<presence type='unavailable' to='${JULIET}'/>`);
       wire.inject(ROMEO, `<presence to='${JULIET}'><show>away</show></presence>`);
