@@ -16,6 +16,8 @@ export interface HushOptions {
   persist?: boolean;
   /** What to run instead of the bundle. */
   program?: string;
+  /** A program that runs what it is given. */
+  launcher?: string;
   /** Before the program: options of Node. */
   nodeOptions?: readonly string[];
 }
@@ -25,6 +27,7 @@ export function hushService(options: HushOptions = {}): Service {
     name: 'hush',
     busNames: [hushBusName],
     command: [
+      ...(options.launcher === undefined ? [] : [options.launcher]),
       process.execPath,
       ...(options.nodeOptions ?? []),
       options.program ?? join(root, 'dist/hush.cjs'),

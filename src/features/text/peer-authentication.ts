@@ -59,11 +59,13 @@ export function addPeerAuthentication(channel: BaseChannel, account: Account, co
 
   channel.addInterface(PEER_AUTHENTICATION, {
     methods: {
-      ConfirmSafetyNumber: (_call, given) => {
+      ConfirmSafetyNumber: async (_call, given) => {
         const session = liveSession();
         const expected = number();
         if (session === undefined || expected === '') throw new HushError('not-available', 'there is no session with a safety number');
         demand(given.replaceAll(' ', '') === expected.replaceAll(' ', ''), 'invalid-argument', 'this is not the safety number of the live session');
+        // What cannot be remembered is not claimed either.
+        if (session.keys !== undefined) await trust.verified(conversation.peer, session.keys.remote, 'comparison');
         session.confirm('comparison');
       },
       Distrust: async () => {
