@@ -57,14 +57,23 @@ export class Rig {
     this.#tolerated.push(complaint);
   }
 
-  /** An account of its own, online at a server of its own. `contacts`: bare JIDs that may see it and be seen. */
+  /** What an account at a server is asked for with. */
+  parameters({ domain, port, options }: ScriptedServer, more: Readonly<Record<string, string | number | boolean>> = {}): Record<string, string | number | boolean> {
+    return { account: `alice@${domain}`, resource: `r${this.#accounts++}`, password: 'secret', server: '127.0.0.1', port, 'require-encryption': options.tls !== undefined, ...more };
+  }
+
+  /** An account of its own at a server of its own, not connected yet. */
+  async account(options: ScriptedServerOptions = {}, more: Readonly<Record<string, string | number | boolean>> = {}): Promise<{ connection: TelepathyConnection; server: ScriptedServer }> {
+    const server = await startScriptedServer(options);
+    this.#servers.push(server);
+    return { server, connection: await new TelepathyClient(this.session.bus).requestConnection(this.parameters(server, more)) };
+  }
+
+  /** The same, online. `contacts`: bare JIDs that may see it and be seen. */
   async online(contacts: readonly string[] = [], options: ScriptedServerOptions = {}, more: Readonly<Record<string, string | number | boolean>> = {}): Promise<{ connection: TelepathyConnection; server: ScriptedServer; session: ScriptedSession }> {
     const items = contacts.map((jid) => `<item jid='${jid}' subscription='both'/>`).join('');
     const roster = (honest: string): string => honest.replace("<query xmlns='jabber:iq:roster'/>", `<query xmlns='jabber:iq:roster'>${items}</query>`);
-    const server = await startScriptedServer({ ...options, misbehave: { roster, ...options.misbehave } });
-    this.#servers.push(server);
-    const parameters = { account: `alice@${server.domain}`, resource: `r${this.#accounts++}`, password: 'secret', server: '127.0.0.1', port: server.port, 'require-encryption': options.tls !== undefined, ...more };
-    const connection = await new TelepathyClient(this.session.bus).requestConnection(parameters);
+    const { connection, server } = await this.account({ ...options, misbehave: { roster, ...options.misbehave } }, more);
     const connected = connection.connect();
     const session = await server.accept();
     const [refusal] = await Promise.all([session.login(), connected]);
