@@ -333,7 +333,7 @@ test('a client that replaces a channel only when the old one is invalid, and clo
   for (const { refused, reported } of [alices, bobs]) expect(refused.size + reported.size).toBeGreaterThan(0);
   expect([...bobs.arrived.values()].flat()).toContain('rescued');
   expect(isIn(before + stage.prosody.log(), 'canary-')).toBe(false);
-}, 60_000);
+}, 120_000);
 
 /** Alice's channel as something that knows security sees it. */
 function channelOf(path: string): RemoteObject {
