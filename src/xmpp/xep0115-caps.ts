@@ -15,7 +15,7 @@ import type { Disco, DiscoInfo } from './xep0030-disco.ts';
 const CAPS = 'http://jabber.org/protocol/caps';
 
 /** Questions under way and their patience; proved answers kept by the process; characters of an announcement's parts. */
-const limits = { inFlight: 10, answerMs: 15_000, proved: 1000, characters: 1024 };
+const limits = { inFlight: 9, answerMs: 15_000, proved: 1000, characters: 1024 };
 
 /** What a resource says it is, by hash; `proof` is there when the hash can be checked. */
 interface Announcement {
