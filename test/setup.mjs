@@ -22,6 +22,7 @@ const debianPackages = {
   'gir1.2-telepathyglib-0.12': 'scripted telepathy-glib client',
   'python3-slixmpp': 'an XMPP client that is not ours',
   'python3-openssl': 'a peer inside secured conversations that is not ours',
+  libfaketime: 'a clock that jumps',
   'd-feet': 'D-Bus inspector that walks every object',
   xvfb: 'a screen for it',
 };

@@ -16,6 +16,8 @@ export interface HushOptions {
   persist?: boolean;
   /** What to run instead of the bundle. */
   program?: string;
+  /** Added to its environment. */
+  environment?: Readonly<Record<string, string>>;
   /** A program that runs what it is given. */
   launcher?: string;
   /** Before the program: options of Node. */
@@ -34,7 +36,7 @@ export function hushService(options: HushOptions = {}): Service {
       '--log-level', options.logLevel ?? 'debug',
       ...(options.persist ? ['--persist'] : []),
     ],
-    environment: options.caFile === undefined ? {} : { NODE_EXTRA_CA_CERTS: options.caFile },
+    environment: { ...(options.caFile !== undefined && { NODE_EXTRA_CA_CERTS: options.caFile }), ...options.environment },
     dataFiles: { 'telepathy/managers/hush.manager': readFileSync(join(root, 'data/hush.manager'), 'utf8') },
   };
 }

@@ -304,6 +304,11 @@ export class ScriptedSession {
     }
   }
 
+  /** Bytes that the client has not taken, nor the system for it. */
+  get waiting(): number {
+    return this.#socket.writableLength;
+  }
+
   /** Ends the connection in order (FIN). */
   end(): void {
     this.#socket.end();
