@@ -100,7 +100,7 @@ const known = fc
     return xml(name, { ...Object.fromEntries(list), xmlns }, ...inner);
   });
 
-describe('random trees', () => {
+describe('random trees [C14]', () => {
   test('reach every handler and harm nothing', async () => {
     const { session, roster, presence, caps, avatars, nicknames, blocking } = await everything();
     const froms = ['', 'me@home.example', 'me@home.example/o', 'home.example', 'friend@home.example', 'friend@home.example/r', 'mallory@evil.example/r'];

@@ -20,7 +20,7 @@ describe('a JID', () => {
     ['example.com', 'example.com'],
     ['example.com/foobar', 'example.com/foobar'],
     ['a.example.com/b@example.net', 'a.example.com/b@example.net'],
-  ])('%s of the specification is canonically %s', (text, canonical) => expect(parseJid(text)).toBe(canonical));
+  ])('%s of the specification is canonically %s [C12]', (text, canonical) => expect(parseJid(text)).toBe(canonical));
 
   // RFC 7622 §3.5, table 2.
   test.each(['"juliet"@example.com', 'foo bar@example.com', 'juliet@example.com/', '@example.com/', 'henry\u2163@example.com', '\u265A@example.com', 'juliet@', '/foobar'])(
@@ -44,7 +44,7 @@ describe('a JID', () => {
     ['a@[2001:DB8:0:0::1]', 'a@[2001:db8::1]'],
     ['a@example.org/x\u2003y', 'a@example.org/x y'],
     ['\u05E9\u05DC\u05D5\u05DD@\u05E9\u05DC\u05D5\u05DD.com', '\u05E9\u05DC\u05D5\u05DD@\u05E9\u05DC\u05D5\u05DD.com'],
-  ])('has one form for its spellings: %s is %s', (text, canonical) => expect(parseJid(text)).toBe(canonical));
+  ])('has one form for its spellings: %s is %s [C12]', (text, canonical) => expect(parseJid(text)).toBe(canonical));
 
   test.each([
     ['a second @', 'a@b@example.org'],
@@ -77,9 +77,9 @@ describe('a JID', () => {
     ['half a surrogate pair', '\uD83D@example.org'],
     ['a NUL', 'a@exa\u0000mple.org'],
     ['nothing at all', ''],
-  ])('is refused with %s', (_, text) => expect(tryJid(text)).toBeUndefined());
+  ])('is refused with %s [C11 C13]', (_, text) => expect(tryJid(text)).toBeUndefined());
 
-  test('has at most 1023 bytes in each part', () => {
+  test('has at most 1023 bytes in each part [C11]', () => {
     const local = 'a'.repeat(1023);
     const resource = '\u00E4'.repeat(511);
     expect(parseJid(`${local}@example.org/${resource}`)).toBe(`${local}@example.org/${resource}`);
@@ -87,7 +87,7 @@ describe('a JID', () => {
     expect(tryJid(`a@example.org/${resource}\u00E4`)).toBeUndefined();
   });
 
-  test('is stable: its canonical form is its own, and its parts make it up again', () => {
+  test('is stable: its canonical form is its own, and its parts make it up again [C11 C12]', () => {
     const tricky = fc.constantFrom(...Array.from('aZ19.-@/\u00DF\u0130\u03A3\u0661\u06F1\u05D0\u0627\u0301\u200C\u200D\u094D\u0915\u00B7l\uFF21\uFF20\u3002\u30FB\u212B\u1E9E\u13A0\uAB70\u0F0B\u3007\u0958\u{1F600}'));
     const text = fc.oneof(fc.string({ unit: tricky, maxLength: 12 }), fc.string({ unit: 'binary', maxLength: 8 }));
     fc.assert(

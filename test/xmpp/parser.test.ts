@@ -50,7 +50,7 @@ describe('the stream parser', () => {
     ]);
   });
 
-  test('gives elements without parent or prototype, text in one piece', () => {
+  test('gives elements without parent or prototype, text in one piece [C8]', () => {
     const seen: Element[] = [];
     const parser = new StreamParser(limits, { open: () => undefined, element: (element) => void seen.push(element), close: () => undefined, error: () => undefined });
     parser.write(Buffer.from(`${header}<a __proto__='x' constructor='y'>1&lt;<![CDATA[<2>]]>&#x33;<b/></a>`));
@@ -78,7 +78,7 @@ describe('the stream parser', () => {
     expect(inside("<message xmlns='urn:other'><bo")).toEqual(['start message urn:other']);
   });
 
-  describe('refuses', () => {
+  describe('refuses [C1 C3 C7]', () => {
     const refused: [what: string, condition: string, content: string][] = [
       ['a DTD', 'not-well-formed', '<!DOCTYPE x>'],
       ['a processing instruction', 'restricted-xml', '<?php x?>'],
@@ -160,14 +160,14 @@ describe('the stream parser', () => {
     ['beyond U+10FFFF', [0xf4, 0x90, 0x80, 0x80]],
     ['a sequence that breaks off', [0xe2, 0x82, 0x3c]],
     ['a byte that is none', [0xff]],
-  ])('refuses %s, however the bytes are cut', (_, bytes) => {
+  ])('refuses %s, however the bytes are cut [C4]', (_, bytes) => {
     const input = Buffer.concat([Buffer.from(header), Buffer.from('<ok/>'), Buffer.from('<a>'), Buffer.from(bytes), Buffer.from('</a><b/>')]);
     const pieces = Array.from(input, (byte) => Uint8Array.of(byte));
     expect(parse(pieces).slice(1)).toEqual([...empty('ok'), 'start a jabber:client', 'not-well-formed']);
     expect(parse(input).at(-1)).toBe('not-well-formed');
   });
 
-  describe('limits', () => {
+  describe('limits [C9]', () => {
     test('a stanza to so many bytes, from its < to its end', () => {
       const content = 'ä'.repeat(496);
       expect(inside(` <a>${content}</a>`).at(-1)).toMatch(/^<a/);
@@ -195,7 +195,7 @@ describe('the stream parser', () => {
       expect(parse(chunks).slice(1)).toEqual(empty('a'));
     });
 
-    test('the depth, at the tag that goes too deep', () => {
+    test('the depth, at the tag that goes too deep [C10]', () => {
       const nested = (count: number): string => '<a>'.repeat(count) + '</a>'.repeat(count);
       expect(inside(nested(63)).at(-1)).toBe(serializeNested(63));
       expect(inside('<a>'.repeat(64))).toEqual(['start a jabber:client', 'policy-violation']);

@@ -87,7 +87,7 @@ describe('OpaqueString', () => {
 test.each([
   ['UsernameCaseMapped', usernameCaseMapped],
   ['OpaqueString', opaqueString],
-])('%s is stable: what it has prepared it leaves as it is', (_, prepare) => {
+])('%s is stable: what it has prepared it leaves as it is [C12]', (_, prepare) => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', minLength: 1, maxLength: 4 }), (text) => {
       const prepared = attempt(prepare, text);

@@ -314,7 +314,7 @@ describe('after the login', () => {
     await session.ended();
   });
 
-  test('a stanza of 100 MB ends the stream with policy-violation [fault-10]', async () => {
+  test('a stanza of 100 MB ends the stream with policy-violation [C9 fault-10]', async () => {
     const { client, session } = await online();
     const closed = next(client, 'closed');
     session.send(`<message from='bob@example.test/x'><body>${'x'.repeat(100 * 1024 * 1024)}`);

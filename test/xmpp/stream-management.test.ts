@@ -213,6 +213,17 @@ describe('a connection that is cut [B16]', () => {
     expect(back.clearText + back.tlsText).not.toMatch(/<auth|<resume/);
   });
 
+  test('is not resumed without encryption where it had been with, though it need not have been, and the login is as strong', async () => {
+    const { server, proxy, client, told } = await online({ mechanisms: ['SCRAM-SHA-256'] }, { requireEncryption: false });
+    server.misbehave = { 'features-before-tls': () => "<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>SCRAM-SHA-256</mechanism></mechanisms></stream:features>" };
+    const closed = next(client, 'closed');
+    proxy.cut();
+    const back = await server.accept();
+    await Promise.all([back.login(), closed]);
+    expect(told).toEqual(['suspended', 'closed connection-lost']);
+    expect(back.clearText).not.toMatch(/<auth|<resume/);
+  });
+
   test('is resumed with a certificate that the owner had accepted, and not with another of that kind', async () => {
     const accepted = await rig.folder.selfSigned({ dns: ['example.test'] });
     let asked = 0;

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { decodeBase64 } from '../../src/xmpp/base64.ts';
 import { cleanLine, cleanText } from '../../src/xmpp/text.ts';
 
-describe('words of others', () => {
+describe('words of others [C13]', () => {
   test.each([
     ['Alice', 'Alice'],
     ['  Ali\u0000ce\t\nB ', 'Alice B'],

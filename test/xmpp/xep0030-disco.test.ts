@@ -63,7 +63,7 @@ describe('questions', () => {
     expect(conditionOf(forgotten)).toBe('item-not-found');
   });
 
-  test('about the version tell no system', async () => {
+  test('about the version tell no system [D4]', async () => {
     const { session } = rig();
     const [answer] = await session.get(ask(friend, queries[2]!));
     expect(String(answer?.children[0])).toBe('<query xmlns="jabber:iq:version"><name>hush</name><version>1.2.3</version></query>');
@@ -121,7 +121,7 @@ describe('answers of others', () => {
     expect(read).toMatchObject({ isWellFormed: true, forms: new Map() });
   });
 
-  test('cannot reach prototypes', () => {
+  test('cannot reach prototypes [C8]', () => {
     const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty'];
     const read = info(names.map((name) => `<feature var='${name}'/><identity category='${name}' type='${name}' name='${name}'/>` + form(`${formType(name)}<field var='${name}'><value>x</value></field>`)).join(''));
     expect([...read.features]).toEqual(names);
@@ -134,7 +134,7 @@ describe('answers of others', () => {
     ['identities', Array.from({ length: 500 }, (_, i) => `<identity category='c' type='t${i}'/>`).join('')],
     ['forms', Array.from({ length: 500 }, (_, i) => form(formType(`f${i}`))).join('')],
     ['a name', `<feature var='${'x'.repeat(5000)}'/>`],
-  ])('without measure are refused: %s', (_, content) => {
+  ])('without measure are refused: %s [C9]', (_, content) => {
     expect(() => info(content)).toThrow(expect.objectContaining({ condition: 'invalid-data' }));
   });
 
