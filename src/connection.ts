@@ -150,6 +150,7 @@ export function newConnection(bus: Bus, log: Log, options: AccountOptions): Base
     mechanisms: secured,
     bareOf,
     resources: (peer) => resourcesOf(presence, peer),
+    isSeenBy: (peer) => client.router.isSeenBy(peer),
     gate: () => gate,
     tasks: connection.tasks,
     log: accountLog,

@@ -40,6 +40,8 @@ export interface Surroundings {
   bareOf(jid: Jid): BareJid;
   /** Every resource of a contact that is there, the one to prefer first. */
   resources(peer: BareJid): readonly FullJid[];
+  /** Whether a contact knows, or may know, that we are here. */
+  isSeenBy(peer: BareJid): boolean;
   readonly gate: () => Gate;
   readonly tasks: Tasks;
   readonly log: Log;
@@ -170,8 +172,12 @@ export class Conversations implements ConversationOwner {
   used(conversation: Conversation, from?: FullJid): void {
     const record = this.#record(conversation);
     record.lastMessage = performance.now();
-    if (from === undefined) record.isWanted = true;
-    else record.lastHeard = from;
+    if (from !== undefined) {
+      record.lastHeard = from;
+    } else if (!record.isWanted) {
+      record.isWanted = true;
+      this.consider(conversation.peer);
+    }
   }
 
   // Securing
@@ -257,6 +263,8 @@ export class Conversations implements ConversationOwner {
   consider(peer: BareJid): void {
     const { trust } = this.#around;
     if (trust.policyOf(peer) === 'off') return;
+    // By a message alone nobody gets to know that we are here.
+    if (!this.#around.isSeenBy(peer) && !this.isWanted(peer)) return;
     const failedAt = this.#failedAt.get(peer);
     if (failedAt !== undefined && performance.now() - failedAt < limits.pause) return;
     for (const conversation of [...this.of(peer)]) {

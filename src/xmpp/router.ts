@@ -23,7 +23,7 @@ export type Sender =
   | 'own-other'
   /** The domain of the account itself. */
   | 'server'
-  /** A roster contact who may see our presence: subscription from or both. */
+  /** A roster contact who may see our presence, subscription from or both, unless we are hidden. */
   | 'subscriber'
   | 'other';
 
@@ -90,6 +90,8 @@ const names: ReadonlySet<string> = new Set(['message', 'presence', 'iq']);
 export class Router {
   /** Whether this contact may see our presence. Set by the roster. */
   subscriptionOf: (jid: BareJid) => boolean = () => false;
+  /** While the user wishes to be seen by nobody: contacts are told what strangers are. Set by whoever hides us. */
+  isHidden = false;
   /** Told true when stanzas come in faster than they are handled, false when reading may go on. Set by the client. */
   onPressure: (isHigh: boolean) => void = () => undefined;
 
@@ -113,6 +115,11 @@ export class Router {
 
   get handlers(): ReadonlySet<Handler> {
     return this.#handlers;
+  }
+
+  /** Whether this contact knows, or may know, that we are here. */
+  isSeenBy(jid: BareJid): boolean {
+    return !this.isHidden && this.subscriptionOf(jid);
   }
 
   /** Registers a handler after those there are. Returns a function that removes it. */
@@ -139,7 +146,7 @@ export class Router {
   #enqueue(stanza: Element, from: Jid | undefined): void {
     const peer = bareOf(from ?? this.#options.account);
     const waiting = this.#queues.waiting(peer);
-    const isStranger = this.#senderOf(from) === 'other';
+    const isStranger = this.#senderOf(from) === 'other' && !this.subscriptionOf(peer);
     const isFull = isStranger ? waiting >= maxWaiting.stranger || this.#strangersWaiting >= maxWaiting.allStrangers : waiting >= maxWaiting.known;
     if (isFull) {
       this.#drop(stanza, 'too many are waiting');
@@ -164,7 +171,7 @@ export class Router {
     if (from === this.#options.jid()) return 'own-full';
     if (bareOf(from) === account) return 'own-other';
     if (from === domainOf(account)) return 'server';
-    return this.subscriptionOf(bareOf(from)) ? 'subscriber' : 'other';
+    return this.isSeenBy(bareOf(from)) ? 'subscriber' : 'other';
   }
 
   /** The sender is judged only now: what came before may have changed the roster. */

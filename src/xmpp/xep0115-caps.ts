@@ -105,6 +105,13 @@ export class Caps {
     return this.of(resource) ?? this.#ask(resource, true);
   }
 
+  /** Asks those who announced something while they were not to know of us. */
+  catchUp(): void {
+    for (const [jid, { announcement, info }] of [...this.#contacts.values()].flatMap((resources) => [...resources])) {
+      if (announcement !== undefined && info === undefined && this.#isAcquaintance(jid)) this.#learnLater(jid, announcement.proof);
+    }
+  }
+
   #announce(): Element {
     const ver = this.ver;
     this.#announced = ver;
@@ -156,7 +163,7 @@ export class Caps {
 
   /** Whether our question tells this contact nothing new: that we are here. */
   #isAcquaintance(jid: FullJid): boolean {
-    return bareOf(jid) === this.#session.account || this.#session.router.subscriptionOf(bareOf(jid));
+    return bareOf(jid) === this.#session.account || this.#session.router.isSeenBy(bareOf(jid));
   }
 
   #learn(jid: FullJid, resource: Resource, info: DiscoInfo): void {

@@ -31,6 +31,8 @@ interface World {
   wire: Element[];
   opened: Opened[];
   resources: FullJid[];
+  /** Whether contacts may know that we are here. */
+  seen: { byContacts: boolean };
 }
 
 let tasks: Tasks;
@@ -44,7 +46,8 @@ async function world(): Promise<World> {
   const opened: Opened[] = [];
   const resources: FullJid[] = [desk];
   mechanism.abilities.set(desk, true);
-  const conversations: Conversations = new Conversations({ trust, mechanisms: [mechanism], bareOf, resources: () => resources, gate: () => gate, tasks, log: silentLog });
+  const seen = { byContacts: true };
+  const conversations: Conversations = new Conversations({ trust, mechanisms: [mechanism], bareOf, resources: () => resources, isSeenBy: () => seen.byContacts, gate: () => gate, tasks, log: silentLog });
   const gate: Gate = new Gate({
     plain: plain((stanza) => wire.push(stanza)),
     stanceOf: (conversation) => conversations.stanceOf(conversation),
@@ -52,7 +55,7 @@ async function world(): Promise<World> {
     log: silentLog,
   });
   gate.onOpened((message) => opened.push(message));
-  return { mechanism, trust, conversations, gate, wire, opened, resources };
+  return { mechanism, trust, conversations, gate, wire, opened, resources, seen };
 }
 
 const body = (text: string, id = text): Element => xml('message', { type: 'chat', id }, xml('body', {}, text));
@@ -108,6 +111,18 @@ describe('an opportunistic conversation', () => {
     expect(it.wire).toEqual([]);
   });
 
+  test('that a contact has opened who may not know of us is not started before the user writes [D3]', async () => {
+    const it = await world();
+    it.seen.byContacts = false;
+    const conversation = it.conversations.create(bob, 'securable');
+    it.conversations.shown(conversation, false);
+    it.conversations.used(conversation, desk);
+    it.conversations.consider(bob);
+    expect(it.mechanism.started).toEqual([]);
+    it.conversations.used(conversation);
+    expect(conversation.state).toBe(SecurityState.negotiating);
+  });
+
   test('is not started for a contact whose client cannot', async () => {
     const it = await world();
     it.mechanism.abilities.set(desk, false);
@@ -119,7 +134,7 @@ describe('an opportunistic conversation', () => {
     expect(fate.left).toEqual(['plain hello']);
   });
 
-  test.each([false, true])('while it is asked whether the client of the contact can do it, is plaintext only with one never secured (secured before: %s)', async (wasSecured) => {
+  test.each([false, true])('while it is asked whether the client of the contact can do it, is plaintext only with one never secured (secured before: %s) [D2]', async (wasSecured) => {
     const it = await world();
     if (wasSecured) await it.trust.secured(bob, Buffer.from('key'), { mechanism: 'xtls', bound: true });
     it.mechanism.abilities.delete(desk);
@@ -205,7 +220,7 @@ describe('an opportunistic conversation', () => {
     expect(fate.left).toEqual(['plain hello']);
   });
 
-  test('of a contact secured before does not fall back while an attempt fails, unless their client can do no more', async () => {
+  test('of a contact verified before does not fall back, neither while an attempt fails nor when their client can do no more, until the user says so [D1 D2]', async () => {
     const it = await world();
     await it.trust.secured(bob, Buffer.from('key'), { mechanism: 'xtls', bound: true });
     await it.trust.verified(bob, Buffer.from('key'), 'comparison');
@@ -217,6 +232,10 @@ describe('an opportunistic conversation', () => {
     expect(fate).toEqual({ left: [], failed: ['encryption-not-available'] });
     it.mechanism.abilities.set(desk, false);
     expect(refusalOf(() => send(it, conversation, 'again', fate))).toBe('encryption-not-available');
+    it.mechanism.abilities.delete(desk);
+    it.resources.length = 0;
+    expect(refusalOf(() => send(it, conversation, 'and again', fate))).toBe('encryption-not-available');
+    expect(it.wire).toEqual([]);
     // The user lowers the policy: now it is what it says.
     await it.trust.setContactPolicy(bob, 'opportunistic');
     send(it, conversation, 'as you wish', fate);

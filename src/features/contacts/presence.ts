@@ -111,12 +111,16 @@ class SimplePresenceInterface {
   /** Sends what the user wants by then; resolves at once except where the server must be asked to hide us. */
   #send(): Promise<void> {
     return this.#turns.run(async () => {
-      const { presence, settings } = this.#account;
+      const { caps, client, presence, settings } = this.#account;
+      const wasHidden = this.#isHidden;
       const isHidden = this.#wanted.status === 'hidden' && (await this.#hide());
-      if (!isHidden && this.#isHidden) await this.#invisibility.show();
+      if (!isHidden && wasHidden) await this.#invisibility.show();
       this.#isHidden = isHidden;
+      // Answers and questions of ours would say what presence does not.
+      client.router.isHidden = isHidden;
       const { status, message } = this.#wanted;
       presence.send({ show: showOfStatus.get(status) ?? '', status: message, priority: settings.priority });
+      if (wasHidden && !isHidden) caps.catchUp();
     });
   }
 

@@ -166,6 +166,8 @@ export class TextChannel {
     checkText(message.content);
     const wantsReceipt = (flags & SendingFlag.reportDelivery) !== 0;
     const state = message.type === MessageType.notice ? undefined : this.#states.withText();
+    // First: what the user writes may be what begins to secure the conversation.
+    account.conversations.used(conversation);
     account.gate.seal(conversation, textMessage(message, { id: token, wantsReceipt, state }), {
       left: ({ id, mechanism }) => {
         sent.add({ conversation, isSealed: mechanism !== '', id, parts, wantsReceipt });
@@ -173,7 +175,6 @@ export class TextChannel {
       },
       failed: (error) => this.#options.onFailed({ conversation, isSealed: false, id: token, parts, wantsReceipt }, error),
     });
-    account.conversations.used(conversation);
   }
 
   #isAnnounced(feature: string): boolean {

@@ -276,9 +276,9 @@ class TextChannels implements ChannelManager {
 
   /** Only who may see our presence learns that a message has reached this device. XEP-0184 §8 */
   #acknowledge({ conversation }: TextChannel, message: Element, from: Jid): void {
-    const { gate, presence, roster } = this.#account;
+    const { client, gate, presence } = this.#account;
     const id = wantsReceipt(message);
-    if (id === undefined || presence.own === undefined || conversation.address !== from || !roster.isSubscriber(conversation.peer)) return;
+    if (id === undefined || presence.own === undefined || conversation.address !== from || !client.router.isSeenBy(conversation.peer)) return;
     gate.sealPassing(conversation, xml('message', { type: message.attrs.type }, receipt(id)));
   }
 
