@@ -99,7 +99,7 @@ describe('pictures of contacts', () => {
     ['with a size that is none', `<info id='${hashOne}' bytes='1e3' type='image/png'/>`],
     ['without a hash', "<info id='x' bytes='10' type='image/png'/>"],
     ['of somebody else', info(hashOne, one), 'mallory@evil.example'],
-  ])('are not taken when they are %s', async (_, infos, from: string = alice) => {
+  ])('are not taken when they are %s [D7 D8]', async (_, infos, from: string = alice) => {
     const { session, avatars } = await rig();
     await session.get(published(from, infos));
     expect(avatars.of(alice) ?? '').toBe('');
@@ -118,7 +118,7 @@ describe('pictures of contacts', () => {
     expect(await fetching).toEqual({ type: 'image/png', data: one });
   });
 
-  test('come from the card when what was published is wrong, and are refused when the card is, too', async () => {
+  test('come from the card when what was published is wrong, and are refused when the card is, too [D7]', async () => {
     const { session, avatars } = await rig();
     await session.get(published(alice, info(hashOne, one)));
     const fetching = avatars.fetch(alice);
@@ -131,7 +131,7 @@ describe('pictures of contacts', () => {
     await expect(refused).rejects.toMatchObject({ condition: 'invalid-data' });
   });
 
-  test('with another hash than announced in presence are refused; without announcement the card counts', async () => {
+  test('with another hash than announced in presence are refused; without announcement the card counts [D7]', async () => {
     const { session, avatars } = await rig();
     await session.get(announced(`${alice}/r`, hashOne));
     const refused = avatars.fetch(alice);

@@ -9,7 +9,7 @@ const alice = parseBareJid('alice@home.example');
 const card = (content: string): string => `<vCard xmlns='vcard-temp'>${content}</vCard>`;
 const photo = (data: Buffer, type = 'image/png'): string => `<PHOTO><TYPE>${type}</TYPE><BINVAL>${data.toString('base64')}</BINVAL></PHOTO>`;
 
-describe('a picture', () => {
+describe('a picture [D7]', () => {
   test.each([
     ['image/png', '89504e470d0a1a0a00'],
     ['image/jpeg', 'ffd8ffe0'],
@@ -71,11 +71,11 @@ describe('a card', () => {
     ['no picture', photo(Buffer.from('<script>'))],
     ['broken', '<PHOTO><BINVAL>!!!</BINVAL></PHOTO>'],
     ['empty', '<PHOTO><TYPE>image/png</TYPE><BINVAL/></PHOTO>'],
-  ])('has no photo when it is %s', (_, content) => {
+  ])('has no photo when it is %s [D7 D8]', (_, content) => {
     expect(parseVCard(parse(card(content)))).toMatchObject({ photo: undefined, photoHash: '' });
   });
 
-  test('has a sensible size whatever was sent', () => {
+  test('has a sensible size whatever was sent [D7]', () => {
     const many = parseVCard(parse(card('<FN>x</FN>'.repeat(5000))));
     expect(many.fields).toHaveLength(128);
     const long = parseVCard(parse(card(`<NOTE>${'x'.repeat(100_000)}</NOTE>`.repeat(30))));

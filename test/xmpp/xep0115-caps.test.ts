@@ -70,7 +70,7 @@ describe('the hash', () => {
   });
 });
 
-describe('what a hash cannot prove', () => {
+describe('what a hash cannot prove [D1]', () => {
   const form = (fields: string): string => `<x xmlns='jabber:x:data' type='result'><field var='FORM_TYPE' type='hidden'><value>urn:b</value></field>${fields}</x>`;
   const honest = `${identity}<feature var='urn:a'/><feature var='urn:b'/><feature var='urn:c'/><feature var='urn:d'/>`;
 
@@ -118,7 +118,7 @@ describe('contacts', () => {
     expect(other.told).toEqual([bob]);
   });
 
-  test('who lie about a hash are believed only for themselves, and the next one is asked', async () => {
+  test('who lie about a hash are believed only for themselves, and the next one is asked [D1]', async () => {
     const { caps, announce, answer } = await rig();
     const content = program('urn:xmpp:jingle:1');
     const ver = verOf(read(content));
@@ -153,7 +153,7 @@ describe('contacts', () => {
     ['an unknown algorithm', { hash: 'md2' }],
     ['no algorithm, as before 1.4', { hash: '' }],
     ['a name out of a prototype', { hash: '__proto__' }],
-  ])('with %s are asked one by one', async (_, options) => {
+  ])('with %s are asked one by one [D1]', async (_, options) => {
     const { caps, announce, answer } = await rig();
     const ver = randomUUID();
     const [first] = await announce(alice, ver, options);
@@ -192,7 +192,7 @@ describe('contacts', () => {
     expect(caps.of(alice)?.features.has('urn:two')).toBe(true);
   });
 
-  test('who may not see us are not asked by themselves, as are strangers', async () => {
+  test('who may not see us are not asked by themselves, as are strangers [D3]', async () => {
     const { caps, announce, answer } = await rig({ 'alice@home.example': 'to' });
     expect(await announce(alice, verOf(read(program())))).toEqual([]);
     expect(await announce(mallory, verOf(read(program())))).toEqual([]);
@@ -202,7 +202,7 @@ describe('contacts', () => {
     expect(caps.of(alice)).toBeUndefined();
   });
 
-  test('with odd announcements harm nobody', async () => {
+  test('with odd announcements harm nobody [D1]', async () => {
     const { session, announce } = await rig();
     expect(await announce(alice, '')).toEqual([]);
     expect(await announce(alice, 'x'.repeat(5000))).toEqual([]);

@@ -83,7 +83,7 @@ describe('events [A12]', () => {
     expect(events.map(({ from }) => from)).toEqual([alice]);
   });
 
-  test('are bounded and survive every shape', async () => {
+  test('are bounded and survive every shape [D7]', async () => {
     const { session, pep, events } = await rig({ [alice]: 'both' });
     pep.listen('urn:n', { from: 'anyone', handle: (e) => events.push(e) });
     await session.get(event(alice, item.repeat(5000) + '<retract/>'.repeat(5000)));

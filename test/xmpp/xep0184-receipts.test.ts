@@ -6,7 +6,7 @@ import { parse } from './test-session.ts';
 const request = String(requestReceipt());
 const message = (content: string, attributes = "id='m1' type='chat'") => parse(`<message from='alice@home.example/r' ${attributes}>${content}</message>`);
 
-describe('receipts', () => {
+describe('receipts [D6]', () => {
   test('are asked for and given', () => {
     expect(wantsReceipt(message(`<body>hi</body>${request}`))).toBe('m1');
     expect(readReceipt(message(String(receipt('m1'))))).toBe('m1');

@@ -14,7 +14,7 @@ const stamped = (...stamps: [from: string | undefined, stamp: string, reason?: s
   );
 const read = (...stamps: Parameters<typeof stamped>) => readDelay(stamped(...stamps), trusted, now)?.stamp.toISOString();
 
-describe('a moment', () => {
+describe('a moment [A17]', () => {
   test.each([
     ['2002-09-10T23:08:25Z', '2002-09-10T23:08:25.000Z'],
     ['2002-09-10T23:08:25.5Z', '2002-09-10T23:08:25.500Z'],
@@ -39,7 +39,7 @@ describe('a moment', () => {
   });
 });
 
-describe('a delay', () => {
+describe('a delay [A17]', () => {
   test.each(['home.example', 'me@home.example'])('is believed from %s', (from) => {
     expect(read([from, '2026-05-05T11:00:00Z'])).toBe('2026-05-05T11:00:00.000Z');
   });

@@ -80,7 +80,7 @@ describe('no carbon at all', () => {
 });
 
 describe('carbons', () => {
-  test('are taken only after the server agreed to send them', async () => {
+  test('are taken only after the server agreed to send them [A1]', async () => {
     const session = new TestSession();
     const carbons = new Carbons(session);
     expect(carbons.unwrap(carbon())).toBe('refused');

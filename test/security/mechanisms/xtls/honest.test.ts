@@ -206,7 +206,7 @@ describe('whom to begin with', () => {
     expect(wire.log).toEqual([]);
   });
 
-  test('says EncryptionNotAvailable where it was there before', async () => {
+  test('says EncryptionNotAvailable where it was there before [D2]', async () => {
     romeo.bound.add('juliet@example.org' as never);
     romeo.capabilities.set(JULIET, new Set());
     romeo.start(JULIET);
@@ -249,7 +249,7 @@ describe('draft-only peers', () => {
     expect(wire.log).toEqual([]);
   });
 
-  test('are not answered where the contact could do more before', async () => {
+  test('are not answered where the contact could do more before [D2]', async () => {
     romeo.capabilities.set(JULIET, draft(romeo));
     juliet.bound.add('romeo@example.net' as never);
     romeo.start(JULIET);
