@@ -3,9 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { limits } from '../../src/features/text/strangers.ts';
 import { maxPending } from '../../src/telepathy/pending-messages.ts';
 import type { WireElement } from '../harness/lenient-xml.ts';
-import { messageOf, names, TextChannel } from '../harness/telepathy-client.ts';
-import type { TelepathyConnection } from '../harness/telepathy-client.ts';
-import type { ScriptedSession } from '../harness/xmpp-server.ts';
+import { names } from '../harness/telepathy-client.ts';
+import { asking, channelsOf, flood, listen, message, receipts } from './flooding.ts';
 import { Rig } from './rig.ts';
 import type { Strain } from './rig.ts';
 
@@ -14,40 +13,6 @@ beforeAll(async () => {
   rig = await Rig.start();
 });
 afterAll(() => rig.stop());
-
-/** The texts that each contact's channels have shown, in order. */
-function listen(connection: TelepathyConnection): { texts: Map<string, string[]>; reaches: (count: number) => Promise<void>; stop: () => void } {
-  const texts = new Map<string, string[]>();
-  let total = 0;
-  let wake: () => void = () => undefined;
-  const stop = connection.bus.subscribe({ sender: connection.busName, interface: names.messages, member: 'MessageReceived' }, ({ path, body }) => {
-    if (!path.startsWith(`${connection.path}/`)) return;
-    const { text, parts } = messageOf(body[0]);
-    const from = parts[0]!['message-sender-id'] as string;
-    texts.set(from, [...(texts.get(from) ?? []), text]);
-    total += 1;
-    wake();
-  });
-  const reaches = async (count: number): Promise<void> => {
-    while (total < count) await new Promise<void>((resolve) => (wake = resolve));
-  };
-  return { texts, reaches, stop };
-}
-
-const message = (from: string, text: string, id = text): string => `<message from='${from}/x' type='chat' id='${id}'><body>${text}</body></message>`;
-
-/** Not more in one write than a network would bring. */
-async function flood(session: ScriptedSession, stanzas: readonly string[]): Promise<void> {
-  for (let at = 0; at < stanzas.length; at += 100) {
-    session.send(stanzas.slice(at, at + 100).join(''));
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
-async function channelsOf(connection: TelepathyConnection): Promise<Map<string, TextChannel>> {
-  const channels = (await connection.get(names.requests, 'Channels')) as [string, Record<string, unknown>][];
-  return new Map(channels.map(([path, properties]) => [properties[`${names.channel}.TargetID`] as string, new TextChannel(connection, path)]));
-}
 
 const count = 10_000;
 /** Milliseconds and KiB. */
@@ -133,8 +98,10 @@ describe('a flood [fault-9]', () => {
   test('from one contact who is not read ends in refusals, not in losses; once read, there is room again', async () => {
     const { connection, session } = await rig.online(['bob@example.test']);
     const seen = listen(connection);
-    await flood(session, Array.from({ length: maxPending + 10 }, (_, at) => message('bob@example.test', `message ${at}`)));
+    await flood(session, Array.from({ length: maxPending + 10 }, (_, at) => asking(message('bob@example.test', `message ${at}`))));
     for (let at = maxPending; at < maxPending + 10; at += 1) expect((await session.expect({ name: 'message', type: 'error' })).attrs.id).toBe(`message ${at}`);
+    // What was refused was not acknowledged.
+    expect(receipts(session.clearText)).toBe(maxPending);
     const [channel] = (await channelsOf(connection)).values();
     const pending = await channel!.pending();
     expect(pending.map(({ text }) => text)).toEqual(Array.from({ length: maxPending }, (_, at) => `message ${at}`));
