@@ -54,6 +54,16 @@ const maxAttributes = 64;
 const stopped = new Error('the parser was stopped');
 
 const leadingSpace = /[ \t\r\n]*/y;
+const nothing = Buffer.alloc(0);
+
+/** The whole characters of what may be the start of UTF-8; undefined for what cannot be. */
+function startOf(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes, { stream: true });
+  } catch {
+    return undefined;
+  }
+}
 
 /** Parses one XML stream. Calls its handlers from within `write`, in document order, however the bytes were cut. Throws only what `error` throws. */
 export class StreamParser {
@@ -81,6 +91,8 @@ export class StreamParser {
   #known = { place: 0, bytes: 0 };
   #bytesWritten = 0;
   #bytesDecoded = 0;
+  /** The start of a character whose rest is still to come. */
+  #held: Buffer = nothing;
   /** Bytes of the stream before the top-level element that is being read. */
   #stanzaStart = 0;
 
@@ -89,8 +101,8 @@ export class StreamParser {
     this.#handlers = handlers;
     const saxes = this.#saxes;
     saxes.on('xmldecl', ({ version, encoding }) => {
-      if (version !== '1.0') this.#fail('not-well-formed', 'an XML version other than 1.0');
-      if (encoding !== undefined && encoding.toUpperCase() !== 'UTF-8') this.#fail('unsupported-encoding', 'an encoding other than UTF-8');
+      if (version !== '1.0') this.#failHere('not-well-formed', 'an XML version other than 1.0');
+      if (encoding !== undefined && encoding.toUpperCase() !== 'UTF-8') this.#failHere('unsupported-encoding', 'an encoding other than UTF-8');
     });
     saxes.on('opentagstart', () => this.#tagStarts());
     saxes.on('attribute', (attribute) => this.#attribute(attribute));
@@ -99,19 +111,19 @@ export class StreamParser {
     saxes.on('text', (text) => this.#text(text));
     saxes.on('cdata', (text) => {
       this.#finish();
-      if (this.#stack.length < 2) this.#fail('bad-format', 'text outside a stanza');
+      if (this.#stack.length < 2) this.#failHere('bad-format', 'text outside a stanza');
       this.#text(text);
     });
     for (const event of ['doctype', 'processinginstruction', 'comment'] as const) {
       saxes.on(event, () => {
         this.#finish();
-        this.#fail('restricted-xml', `a ${event}`);
+        this.#failHere('restricted-xml', `a ${event}`);
       });
     }
     saxes.on('error', (error) => {
       if (this.#finished?.end === this.#place) this.#finished = undefined;
       this.#finish();
-      this.#fail('not-well-formed', error.message.slice(0, 200));
+      this.#failHere('not-well-formed', error.message.slice(0, 200));
     });
   }
 
@@ -125,8 +137,12 @@ export class StreamParser {
     if (this.#isStopped) return;
     try {
       this.#bytesWritten += bytes.length;
-      this.#read(this.#decode(bytes));
-      if (!this.#isBetween) this.#checkSize(this.#bytesWritten);
+      const { text, end, invalid } = this.#decode(bytes);
+      this.#read(text);
+      if (!this.#isBetween) this.#checkSize(end);
+      if (invalid !== undefined) throw new StreamSyntaxError('not-well-formed', 'not UTF-8', invalid);
+      const held = this.#bytesWritten - this.#bytesDecoded;
+      this.#held = held === 0 ? nothing : Buffer.concat([this.#held, bytes.subarray(-held)]).subarray(-held);
     } catch (error) {
       if (error === stopped) return;
       this.#isStopped = true;
@@ -143,11 +159,25 @@ export class StreamParser {
     throw new StreamSyntaxError(condition, message);
   }
 
-  #decode(bytes: Uint8Array): string {
+  /** For what is wrong inside an element: had the bytes come one by one, those before might have been too many first. */
+  #failHere(condition: SyntaxCondition, message: string): never {
+    if (!this.#isBetween) this.#checkSize(this.#bytesBefore(this.#place));
+    this.#fail(condition, message);
+  }
+
+  /** The text of the next bytes, up to where they are not UTF-8; how many bytes of the stream that is. */
+  #decode(bytes: Uint8Array): { text: string; end: number; invalid?: unknown } {
     try {
-      return this.#decoder.decode(bytes, { stream: true });
-    } catch (error) {
-      throw new StreamSyntaxError('not-well-formed', 'not UTF-8', error);
+      return { text: this.#decoder.decode(bytes, { stream: true }), end: this.#bytesWritten };
+    } catch (invalid) {
+      const all = Buffer.concat([this.#held, bytes]);
+      let [good, bad] = [0, all.length];
+      while (bad - good > 1) {
+        const middle = (good + bad) >> 1;
+        if (startOf(all.subarray(0, middle)) === undefined) bad = middle;
+        else good = middle;
+      }
+      return { text: startOf(all.subarray(0, good)) ?? '', end: this.#bytesWritten - all.length + good, invalid };
     }
   }
 
@@ -219,17 +249,17 @@ export class StreamParser {
     this.#finish();
     this.#attributes = 0;
     // Here, not when the tag is complete: the time saxes takes to look up names grows with the depth.
-    if (this.#stack.length >= this.#limits.maxDepth) this.#fail('policy-violation', `more than ${this.#limits.maxDepth} elements inside each other`);
+    if (this.#stack.length >= this.#limits.maxDepth) this.#failHere('policy-violation', `more than ${this.#limits.maxDepth} elements inside each other`);
   }
 
   #attribute({ name, prefix, value }: SaxesAttributeNSIncomplete): void {
     this.#attributes += 1;
-    if (this.#attributes > maxAttributes) this.#fail('policy-violation', `more than ${maxAttributes} attributes`);
-    if ((name === 'xmlns' || prefix === 'xmlns') && value !== value.trim()) this.#fail('bad-format', 'white space around a namespace name');
+    if (this.#attributes > maxAttributes) this.#failHere('policy-violation', `more than ${maxAttributes} attributes`);
+    if ((name === 'xmlns' || prefix === 'xmlns') && value !== value.trim()) this.#failHere('bad-format', 'white space around a namespace name');
   }
 
   #tagOpens(tag: SaxesTagNS): void {
-    if (tag.uri === ns.xml) this.#fail('bad-format', 'an element in the xml namespace');
+    if (tag.uri === ns.xml) this.#failHere('bad-format', 'an element in the xml namespace');
     const element = xml(tag.local, { xmlns: tag.uri });
     for (const { prefix, local, name, value } of Object.values(tag.attributes)) {
       // Of the attributes with a prefix only xml:lang means anything to us; what is written again later must need no prefix.
@@ -242,8 +272,10 @@ export class StreamParser {
     if (parent === undefined) {
       this.#checkSize(this.#bytesBefore(this.#place));
       this.#report(() => this.#handlers.open(element));
-      this.#passSpace(this.#place - this.#chunkStart);
+      // Of a header that is its own end, the end comes next.
+      if (!tag.isSelfClosing) this.#passSpace(this.#place - this.#chunkStart);
     } else if (this.#stack.length === 2) {
+      this.#checkSize(this.#bytesBefore(this.#place));
       if (tag.local === 'stream' && tag.uri === ns.stream) this.#fail('bad-format', 'a stream header inside the stream');
       this.#report(() => this.#handlers.start?.({ name: tag.local, ns: tag.uri }));
     }

@@ -287,6 +287,29 @@ describe('the stream parser', () => {
     );
   });
 
+  describe('finds the same first, in one piece or byte by byte', () => {
+    const long = 'x'.repeat(1100);
+    test.each<[what: string, content: string | Uint8Array, events: string[]]>([
+      ['a stanza before what is not UTF-8', Buffer.concat([Buffer.from('<a/><b>'), Buffer.of(0xc3, 0x28)]), [...empty('a'), 'start b jabber:client', 'not-well-formed']],
+      ['a stanza with half a character before that', Buffer.concat([Buffer.from('<a/>ä'), Buffer.of(0xe2, 0x82, 0x28)]), [...empty('a'), 'bad-format']],
+      ['too many bytes before what is not UTF-8', Buffer.concat([Buffer.from(`<a>${long}`), Buffer.of(0xff)]), ['start a jabber:client', 'policy-violation']],
+      ['too many bytes before a start tag is complete', `<a b='${long}'><c/></a>`, ['policy-violation']],
+      ['too many bytes before what is not well-formed', `<a>${long}</b>`, ['start a jabber:client', 'policy-violation']],
+      ['too many bytes before a comment', `<a>${long}<!-- --></a>`, ['start a jabber:client', 'policy-violation']],
+      ['too many bytes before a namespace with space', `<a b='${long}' xmlns=' u'/>`, ['policy-violation']],
+    ])('%s', (_, content, events) => {
+      const bytes = Buffer.concat([Buffer.from(header), Buffer.from(content as Uint8Array)]);
+      expect(inside(content)).toEqual(events);
+      expect(parse(Array.from(bytes, (byte) => Uint8Array.of(byte))).slice(1)).toEqual(events);
+    });
+
+    test('a header that is its own end before what follows it', () => {
+      const bytes = Buffer.from('<a/>b');
+      expect(parse(bytes)).toEqual(['open <a xmlns=""/>', 'close', 'bad-format']);
+      expect(parse(Array.from(bytes, (byte) => Uint8Array.of(byte)))).toEqual(parse(bytes));
+    });
+  });
+
   test('reads back what was written', () => {
     const content = fc.string({ unit: fc.constantFrom(...Array.from('ab<>&"\'\r\n\t ]\u00e4\u{1F600}\u2028\uFEFF')) });
     fc.assert(
