@@ -256,8 +256,10 @@ export class IbbStream extends Duplex {
     return this.#accepted[this.#accepted.length - back]?.equals(bytes) ?? false;
   }
 
-  /** The error answer for something that must not happen; the stream ends right after the answer has left. Never of type 'wait': the block is not wanted again. */
+  /** The error answer for something that must not happen; nothing more is taken, and the stream ends right after the answer has left. Never of type 'wait': the block is not wanted again. */
   #broken(condition: StanzaCondition, message: string): StanzaErrorReply {
+    // What was read along with it comes in the same turn.
+    this.#forget();
     queueMicrotask(() => this.destroy(new HushError('invalid-data', message)));
     const error = stanzaError(condition);
     return new StanzaErrorReply(error.type === 'wait' ? { ...error, type: 'cancel' } : error);

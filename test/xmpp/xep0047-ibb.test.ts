@@ -199,6 +199,14 @@ describe('a block', () => {
     expect((await ended).condition).toBe('invalid-data');
   });
 
+  test('that came along with a wrong one is not taken any more [E6]', async () => {
+    const ended = failure(right);
+    const answers = ["seq='5'", "seq='0'", "seq='0'"].map(async (seq) => errorOf(await send(block(seq))).condition);
+    expect(await Promise.all(answers)).toEqual(['unexpected-request', 'item-not-found', 'item-not-found']);
+    expect((await ended).condition).toBe('invalid-data');
+    expect(right.read()).toBeNull();
+  });
+
   test('repeated byte for byte among the last 16 is answered and dropped [E6]', async () => {
     const content = (at: number): string => Buffer.from([at, at, at]).toString('base64');
     for (let at = 0; at < 20; at += 1) await send(block(`seq='${at}'`, content(at)));
