@@ -131,6 +131,13 @@ describe('a peer is refused [B6]', () => {
 });
 
 describe('the reader', () => {
+  test('takes no names of which OpenSSL can make nothing [G6]', () => {
+    const [address, dns] = [xmppAddrName('romeo@example.net'), tlv(0x82, Buffer.from('example.net'))];
+    expect(readCertificate(certificate({ names: [address, dns] })).xmppAddrs).toEqual(['romeo@example.net']);
+    // A SEQUENCE is no GeneralName.
+    expect(() => readCertificate(certificate({ names: [address, tlv(0x30, dns)] }))).toThrow(expect.objectContaining({ condition: 'invalid-data' }));
+  });
+
   test('takes nothing after the certificate, no long lengths, no giant', () => {
     const good = base.certificate!;
     expect(() => readCertificate(good)).not.toThrow();
