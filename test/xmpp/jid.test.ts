@@ -79,6 +79,66 @@ describe('a JID', () => {
     ['nothing at all', ''],
   ])('is refused with %s [C11 C13]', (_, text) => expect(tryJid(text)).toBeUndefined());
 
+  test('is refused or made of valid text, whatever bytes it was: a control beside each [C11]', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
+        const buffer = Buffer.from(bytes);
+        for (const raw of [buffer.toString('latin1'), buffer.toString('utf8'), buffer.toString('utf16le')]) {
+          for (const text of [raw, `${raw}@example.org`, `a@${raw}`, `a@example.org/${raw}`]) {
+            const jid = tryJid(text);
+            if (jid === undefined) continue;
+            expect(Buffer.from(jid, 'utf8').toString('utf8')).toBe(jid);
+            expect([localOf(jid), domainOf(jid), resourceOf(jid)].every((part) => Buffer.byteLength(part) <= 1023)).toBe(true);
+          }
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(tryJid('a@example.org/x')).toBe('a@example.org/x');
+    for (const length of [3_072, 100_000, 10_000_000]) expect(tryJid('a'.repeat(length))).toBeUndefined();
+  });
+
+  // Where Stringprep (RFC 3920) and PRECIS (RFC 7622) part, or case folding and lower case, or NFKC and NFC.
+  test.each<[written: string, what: 'is' | 'is not', other: string | undefined]>([
+    ['stra\u00DFe@x', 'is not', 'strasse@x'],
+    ['\u1E9Ea@x', 'is', '\u00DFa@x'],
+    ['\u03BB\u03CC\u03B3\u03BF\u03C2@x', 'is not', '\u03BB\u03CC\u03B3\u03BF\u03C3@x'],
+    ['\u0131a@x', 'is not', 'ia@x'],
+    ['\u0130a@x', 'is', 'i\u0307a@x'],
+    ['\uFF41b@x', 'is', 'ab@x'],
+    ['e\u0301@x', 'is', '\u00E9@x'],
+    ['a\u0302\u0323@x', 'is', '\u1EAD@x'],
+    ['\uAB70a@x', 'is', '\uAB70a@x'],
+    ['a@x/b\u3000c', 'is', 'a@x/b c'],
+    ['a@x/\uFF21', 'is not', 'a@x/A'],
+    ['A@X/A', 'is', 'a@x/A'],
+    ['a@x/A', 'is not', 'a@x/a'],
+    ['a@stra\u00DFe.de', 'is not', 'a@strasse.de'],
+    // What Stringprep would map to something else, or to nothing, is no JID.
+    ...['\u212Ba@x', '\uFB01a@x', 'a\u00B2@x', '\u2163a@x', '\u{1D41A}@x', 'a\u00ADb@x', 'a\u200Db@x', 'a\u2060b@x', 'a\uFE0Fb@x', '\u2126@x', 'a\u0149@x'].map((text): [string, 'is', undefined] => [text, 'is', undefined]),
+  ])('has one canonical form where preparations differ: %s %s %s [C12]', (written, what, other) => {
+    const jid = tryJid(written);
+    expect(jid === tryJid(other)).toBe(what === 'is');
+    if (other === undefined) return;
+    // The other is canonical itself, and a second preparation changes nothing.
+    expect([tryJid(other), tryJid(jid)]).toEqual([other, jid]);
+    expect(jid).toBeDefined();
+  });
+
+  test.each(['\u061C', '\u200B', '\u200E', '\u200F', '\u202A', '\u202B', '\u202C', '\u202D', '\u202E', '\u2060', '\u2066', '\u2067', '\u2068', '\u2069', '\u206F', '\uFEFF', '\u00AD', '\u034F', '\u115F', '\u180E', '\u3164', '\uFFA0', '\u{E0001}', '\u{E0061}', '\u{1D173}'])('holds nothing that hides or turns: %j [C13]', (character) => {
+    for (const text of [`a${character}b@example.org`, `${character}a@example.org`, `a@exam${character}ple.org`, `a@example.org/x${character}y`]) expect([text, tryJid(text)]).toEqual([text, undefined]);
+  });
+
+  test('that looks like another is another: twins are told apart by what they are [C13]', () => {
+    const twins = ['paypal@example.org', 'p\u0430ypal@example.org', '\u0440\u0430\u0443\u0440\u0430l@example.org', 'paypa1@example.org', 'paypa\u04CF@example.org', 'paypal@ex\u0430mple.org', 'paypal@example.org\u0316'];
+    const jids = twins.map(tryJid).filter((jid) => jid !== undefined);
+    expect(jids.length).toBeGreaterThan(4);
+    expect(new Set(jids).size).toBe(jids.length);
+    // A flood of marks is a name of its own, within the limit of a part.
+    expect(tryJid(`a${'\u0316'.repeat(400)}@example.org`)).not.toBe(tryJid('a@example.org'));
+    expect(tryJid(`a${'\u0316'.repeat(600)}@example.org`)).toBeUndefined();
+  });
+
   test('has at most 1023 bytes in each part [C11]', () => {
     const local = 'a'.repeat(1023);
     const resource = '\u00E4'.repeat(511);
