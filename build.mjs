@@ -1,4 +1,4 @@
-// Bundles the shipped program: one CommonJS file with the program and the code that V8 makes of it.
+// Bundles the shipped programs, one CommonJS file each; that of hush also holds the code that V8 makes of it.
 import { spawnSync } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,25 +25,30 @@ const leaner = {
   },
 };
 
-const { outputFiles, metafile } = await build({
-  entryPoints: ['src/main.ts'],
-  bundle: true,
-  minify: true,
-  platform: 'node',
-  target: 'node20',
-  format: 'cjs',
-  define: { HUSH_VERSION: JSON.stringify(version) },
-  logLevel: 'warning',
-  legalComments: 'none',
-  plugins: [leaner],
-  // dbus-next asks for it only to pass file descriptors, and lives without it.
-  external: ['usocket'],
-  write: false,
-  metafile: true,
-});
-const { imports } = Object.values(metafile.outputs)[0];
-if (imports.some(({ kind }) => kind === 'dynamic-import')) throw new Error('a module from outside cannot be imported while the program runs');
-const program = `(function (exports, require, module, __filename, __dirname) { ${outputFiles[0].text}\n})`;
+/** The program that begins with this file, as text. */
+async function bundle(entry) {
+  const { outputFiles, metafile } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    define: { HUSH_VERSION: JSON.stringify(version) },
+    logLevel: 'warning',
+    legalComments: 'none',
+    plugins: [leaner],
+    // dbus-next asks for the first only to pass file descriptors, cli-table3 for the other only to colour by itself; both live without.
+    external: ['usocket', '@colors/colors'],
+    write: false,
+    metafile: true,
+  });
+  const { imports } = Object.values(metafile.outputs)[0];
+  if (imports.some(({ kind }) => kind === 'dynamic-import')) throw new Error('a module from outside cannot be imported while the program runs');
+  return outputFiles[0].text;
+}
+
+const program = `(function (exports, require, module, __filename, __dirname) { ${await bundle('src/main.ts')}\n})`;
 
 /** Compiles and starts the program as far as it comes without a bus, and keeps what V8 has compiled by then. */
 async function compileAhead() {
@@ -78,5 +83,7 @@ const script = new (require('node:vm').Script)(${JSON.stringify(program)}, { fil
 script.runInThisContext()(exports, require, module, __filename, __dirname);
 `;
 await mkdir('dist', { recursive: true });
-await writeFile('dist/hush.cjs', file);
-await chmod('dist/hush.cjs', 0o755);
+for (const [name, text] of [['hush.cjs', file], ['hushctl.cjs', `#!/usr/bin/env node\n${await bundle('src/ctl/main.ts')}`]]) {
+  await writeFile(join('dist', name), text);
+  await chmod(join('dist', name), 0o755);
+}

@@ -9,12 +9,21 @@ import process from 'node:process';
 
 const busName = 'org.freedesktop.Telepathy.ConnectionManager.hush';
 const source = dirname(import.meta.dirname);
-const dataHome = absolute(process.env.XDG_DATA_HOME) ?? join(process.env.HOME || homedir(), '.local/share');
+const home = process.env.HOME || homedir();
+const dataHome = absolute(process.env.XDG_DATA_HOME) ?? join(home, '.local/share');
 const bundle = join(dataHome, 'hush/hush.cjs');
+const client = join(dataHome, 'hush/hushctl.cjs');
+/** Where the XDG specification has the programs of one user. */
+const launcher = join(home, '.local/bin/hushctl');
 
 /** Every file of ours: where it goes, what is in it. Nothing else is written or removed. */
 const files = [
   { path: bundle, mode: 0o755, content: () => readFileSync(join(source, 'dist/hush.cjs'), 'utf8') },
+  { path: client, mode: 0o755, content: () => readFileSync(join(source, 'dist/hushctl.cjs'), 'utf8') },
+  // By its own Node, as hush has it, and under a name without .cjs, which Node would take for a module beside a package.json that says so.
+  { path: launcher, mode: 0o755, content: () => `#!/bin/sh\nexec ${[process.execPath, client].map(shellQuoted).join(' ')} "$@"\n` },
+  { path: join(dataHome, 'bash-completion/completions/hushctl'), mode: 0o644, content: () => readFileSync(join(source, 'data/hushctl.bash'), 'utf8') },
+  ...['hush.1', 'hushctl.1'].map((page) => ({ path: join(dataHome, 'man/man1', page), mode: 0o644, content: () => readFileSync(join(source, 'data/man', page), 'utf8') })),
   { path: join(dataHome, 'telepathy/managers/hush.manager'), mode: 0o644, content: () => readFileSync(join(source, 'data/hush.manager'), 'utf8') },
   { path: join(dataHome, `dbus-1/services/${busName}.service`), mode: 0o644, content: () => fill(`data/${busName}.service.in`, quoted) },
   // In a unit, % begins a specifier; quotes and backslashes never get there.
@@ -31,7 +40,7 @@ function main(action) {
 }
 
 function install() {
-  if (!existsSync(join(source, 'dist/hush.cjs'))) fail('dist/hush.cjs is missing: run `npm run build` first', 1);
+  for (const program of ['dist/hush.cjs', 'dist/hushctl.cjs']) if (!existsSync(join(source, program))) fail(`${program} is missing: run \`npm run build\` first`, 1);
   // All texts before the first write: a path that cannot be written into a service file leaves nothing behind.
   const texts = files.map((file) => ({ ...file, text: file.content() }));
   for (const { path, mode, text } of texts) say(write(path, text, mode) ? 'written' : 'unchanged', path);
@@ -39,6 +48,8 @@ function install() {
   console.log(`\nhush runs with ${process.execPath}. Install again when that moves.`);
   console.log('Next: add a Jabber account in your Telepathy client, or see that hush answers:');
   console.log(`  busctl --user introspect ${busName} /${busName.replaceAll('.', '/')}`);
+  const isFound = (process.env.PATH ?? '').split(':').includes(dirname(launcher));
+  console.log(isFound ? 'hushctl shows and steers how your conversations are secured: man hushctl' : `hushctl shows and steers how your conversations are secured. Put ${dirname(launcher)} into your PATH to find it and its manual.`);
 }
 
 function uninstall() {
@@ -116,6 +127,11 @@ function fill(template, quote) {
 function quoted(part) {
   if (/["'`\\$\p{Cc}]/u.test(part)) fail(`cannot be started from ${JSON.stringify(part)}: quotes, backslashes, $ and control characters have no place in a service file`, 1);
   return / /.test(part) ? `"${part}"` : part;
+}
+
+/** One word of a command line, as a shell reads it. */
+function shellQuoted(part) {
+  return `'${part.replaceAll("'", "'\\''")}'`;
 }
 
 /** The value of an XDG variable, which counts only when it is absolute. */

@@ -26,10 +26,21 @@ beforeEach(async () => {
   for (const name of ['data', 'systemd']) await cp(join(root, name), join(checkout, name), { recursive: true });
   await mkdir(join(checkout, 'dist'));
   await writeFile(join(checkout, 'dist/hush.cjs'), stub);
+  await writeFile(join(checkout, 'dist/hushctl.cjs'), "console.log('hushctl', ...process.argv.slice(2));\n");
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-const paths = ['dbus-1/services/org.freedesktop.Telepathy.ConnectionManager.hush.service', 'hush/hush.cjs', 'systemd/user/hush.service', 'telepathy/managers/hush.manager'];
+const paths = [
+  'bash-completion/completions/hushctl',
+  'dbus-1/services/org.freedesktop.Telepathy.ConnectionManager.hush.service',
+  'hush/hush.cjs',
+  'hush/hushctl.cjs',
+  'man/man1/hush.1',
+  'man/man1/hushctl.1',
+  'systemd/user/hush.service',
+  'telepathy/managers/hush.manager',
+];
+const launcher = (): string => join(folder, '.local/bin/hushctl');
 
 function script(action: string, environment: Record<string, string | undefined> = {}): Promise<string> {
   return run(process.execPath, [join(checkout, 'data/install.mjs'), action], {
@@ -43,7 +54,7 @@ async function installed(home = dataHome): Promise<string[]> {
 }
 
 describe('the files', () => {
-  test('are four, with an absolute command in those that start hush', async () => {
+  test('are there, with an absolute command in those that start hush', async () => {
     const output = await script('install');
     expect(await installed()).toEqual(paths);
     expect(output).toContain(`written   ${join(dataHome, 'hush/hush.cjs')}`);
@@ -64,11 +75,11 @@ describe('the files', () => {
   test('are left alone the second time, and made anew when changed', async () => {
     await script('install');
     const again = await script('install');
-    expect(again.match(/^unchanged /gm)).toHaveLength(4);
+    expect(again.match(/^unchanged /gm)).toHaveLength(paths.length + 1);
     await writeFile(join(checkout, 'dist/hush.cjs'), '// newer\n');
     const update = await script('install');
     expect(update).toContain(`written   ${join(dataHome, 'hush/hush.cjs')}`);
-    expect(update.match(/^unchanged /gm)).toHaveLength(3);
+    expect(update.match(/^unchanged /gm)).toHaveLength(paths.length);
     expect(await installed()).toEqual(paths);
   });
 
@@ -78,12 +89,22 @@ describe('the files', () => {
     await writeFile(trust, '{}');
     await writeFile(join(dataHome, 'telepathy/managers/other.manager'), '');
     const output = await script('uninstall');
-    expect(output.match(/^removed /gm)).toHaveLength(4);
+    expect(output.match(/^removed /gm)).toHaveLength(paths.length + 1);
     expect(output).toContain('Kept: ');
     expect(await installed()).toEqual(['hush/trust.json', 'telepathy/managers/other.manager']);
     await rm(trust);
-    expect((await script('uninstall')).match(/^not there /gm)).toHaveLength(4);
+    expect((await script('uninstall')).match(/^not there /gm)).toHaveLength(paths.length + 1);
     expect(existsSync(join(dataHome, 'hush'))).toBe(false);
+    expect(existsSync(launcher())).toBe(false);
+  });
+
+  test('hold hushctl, which runs by its name, with completion for bash and manuals that man finds', async () => {
+    expect(await script('install', { PATH: '/usr/bin:/bin' })).toContain(`Put ${join(folder, '.local/bin')} into your PATH`);
+    const environment = { HOME: folder, XDG_DATA_HOME: dataHome, PATH: `${join(folder, '.local/bin')}:/usr/bin:/bin` };
+    expect(await script('install', environment)).toContain('man hushctl');
+    expect(await run('sh', ['-c', "hushctl status 'two words'"], { environment })).toBe('hushctl status two words');
+    expect(await run('bash', ['--norc', '-c', `. '${join(dataHome, 'bash-completion/completions/hushctl')}'; complete -p hushctl`], { environment })).toBe('complete -F _hushctl hushctl');
+    for (const page of ['hush', 'hushctl']) expect(await run('man', ['-M', join(dataHome, 'man'), '--where', page], { environment })).toBe(join(dataHome, `man/man1/${page}.1`));
   });
 
   test('stand below ~/.local/share when XDG says nothing, or nothing absolute', async () => {
@@ -114,8 +135,8 @@ describe('the files', () => {
 });
 
 describe('nothing is written', () => {
-  test('without a bundle', async () => {
-    await rm(join(checkout, 'dist'), { recursive: true });
+  test.each(['hush.cjs', 'hushctl.cjs'])('without %s', async (name) => {
+    await rm(join(checkout, 'dist', name));
     await expect(script('install')).rejects.toThrow('npm run build');
     expect(existsSync(dataHome)).toBe(false);
   });

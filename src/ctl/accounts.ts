@@ -1,0 +1,101 @@
+/** Which accounts of hush are there: its connections on the bus, asked without starting anything. Telepathy specification, Connection. */
+import type { Bus } from '../bus/connection.ts';
+import { managerName, protocolName } from '../names.ts';
+import { Failure, isAbsence, notRunning } from './failure.ts';
+import { clean } from './print.ts';
+import { CONNECTION, Remote, SECURITY } from './remote.ts';
+
+const daemon = 'org.freedesktop.DBus';
+const managerBusName = `org.freedesktop.Telepathy.ConnectionManager.${managerName}`;
+const prefix = `${CONNECTION}.${managerName}.${protocolName}.`;
+
+/** Below it are all objects of hush's connections. */
+export const connectionsPath = `/${prefix.replaceAll('.', '/')}`;
+
+/** Connection_Status (u), by number. */
+const statuses = ['connected', 'connecting', 'disconnected'] as const;
+
+export interface Account {
+  readonly connection: Remote;
+  /** The last element of the connection's path: what tells two connections of one JID apart. */
+  readonly name: string;
+  /** '' before the connection knows it. */
+  readonly jid: string;
+  readonly status: (typeof statuses)[number];
+  readonly policy: string;
+  /** The fingerprint of the account's own key; '' while there is none. */
+  readonly identity: string;
+}
+
+export interface Accounts {
+  readonly isRunning: boolean;
+  readonly accounts: readonly Account[];
+}
+
+/** Every account of hush that is on the bus, by JID. */
+export async function findAccounts(bus: Bus): Promise<Accounts> {
+  const names = await busNames(bus);
+  const found = await Promise.all(names.filter(isConnectionName).map((name) => readAccount(new Remote(bus, name, `/${name.replaceAll('.', '/')}`))));
+  const accounts = found.filter((account) => account !== undefined).sort((one, other) => (one.jid < other.jid ? -1 : Number(one.jid > other.jid)));
+  return { isRunning: accounts.length > 0 || names.includes(managerBusName), accounts };
+}
+
+/** The account that is called so. Without a name: the only one. Throws Failure where that is none or several. */
+export async function chooseAccount(bus: Bus, wanted: string | undefined): Promise<Account> {
+  const { isRunning, accounts } = await findAccounts(bus);
+  if (!isRunning) throw notRunning();
+  const fitting = wanted === undefined ? accounts : accounts.filter((account) => isCalled(account, wanted));
+  const [only] = fitting;
+  if (only !== undefined && fitting.length === 1) return only;
+  const names = accounts.map(({ jid, name }) => `${clean(jid)} (${name})`).join(', ');
+  if (fitting.length > 1) {
+    throw new Failure(wanted === undefined ? 'several accounts are there' : `several connections are ${clean(wanted)}`, {
+      exitCode: 2,
+      next: [`Say which with --account: ${names}.`],
+    });
+  }
+  if (accounts.length > 0) throw new Failure(`there is no account ${clean(wanted ?? '')}`, { next: [`These are there: ${names}.`] });
+  throw new Failure('no account of hush is online', { next: ['Go online first: mc-tool request ACCOUNT available (mc-tool list names them), or in your chat program.'] });
+}
+
+/** Whether `wanted` is the JID of an account, the name of its connection, or the path. */
+export function isCalled({ jid, name, connection }: Account, wanted: string): boolean {
+  return [jid, name, connection.path].includes(wanted);
+}
+
+/** Whether a change of owner of this name concerns the accounts. */
+export function concernsAccounts(name: unknown): boolean {
+  return typeof name === 'string' && (name === managerBusName || isConnectionName(name));
+}
+
+function isConnectionName(name: string): boolean {
+  return name.startsWith(prefix);
+}
+
+async function busNames(bus: Bus): Promise<string[]> {
+  const [names] = await bus.call({ destination: daemon, path: '/org/freedesktop/DBus', interface: daemon, member: 'ListNames' });
+  return names as string[];
+}
+
+/** Whether somebody owns this bus name. */
+export async function isOnBus(bus: Bus, name: string): Promise<boolean> {
+  return (await busNames(bus)).includes(name);
+}
+
+/** undefined for one that has gone meanwhile. */
+async function readAccount(connection: Remote): Promise<Account | undefined> {
+  try {
+    const [{ SelfID, Status }, { Policy, IdentityFingerprint }] = await Promise.all([connection.getAll(CONNECTION), connection.getAll(SECURITY)]);
+    return {
+      connection,
+      name: connection.busName.slice(prefix.length),
+      jid: SelfID,
+      status: statuses[Status] ?? 'disconnected',
+      policy: Policy,
+      identity: IdentityFingerprint,
+    };
+  } catch (error) {
+    if (isAbsence(error)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,189 @@
+/** hushctl status: accounts, their conversations, and what each conversation proves; once, or at every change. */
+import type { Bus } from '../bus/connection.ts';
+import type { SignalRule } from '../bus/signals.ts';
+import { concernsAccounts, connectionsPath, findAccounts, isCalled } from './accounts.ts';
+import type { Account } from './accounts.ts';
+import { claimNames, conversationsOf } from './conversations.ts';
+import type { Conversation } from './conversations.ts';
+import type { Ctl } from './ctl.ts';
+import { Failure, notRunning } from './failure.ts';
+import { clean, json, shortened, table } from './print.ts';
+import type { Paint, Style } from './print.ts';
+import { CONNECTION, PEER_AUTHENTICATION, REQUESTS, SECURABLE, SECURITY } from './remote.ts';
+import { interruption } from './terminal.ts';
+
+/** As it is printed with --json; hushctl(1) documents every member. */
+export interface Status {
+  readonly running: boolean;
+  readonly accounts: readonly AccountStatus[];
+}
+
+export interface AccountStatus extends Omit<Account, 'connection' | 'jid'> {
+  readonly account: string;
+  readonly path: string;
+  readonly conversations: readonly Conversation[];
+}
+
+export async function status(ctl: Ctl, { isWatching }: { isWatching: boolean }): Promise<void> {
+  if (isWatching) {
+    await watch(ctl);
+    return;
+  }
+  const now = await readStatus(ctl);
+  if (ctl.isJson) ctl.terminal.say(json(now, 2));
+  if (!now.running) throw notRunning();
+  if (!ctl.isJson) ctl.terminal.say(statusText(now, ctl.terminal.paint, ctl.terminal.width));
+}
+
+/** Of the account that --account names, else of all. */
+async function readStatus({ bus, wanted }: Ctl): Promise<Status> {
+  const { isRunning, accounts } = await findAccounts(bus);
+  const shown = wanted === undefined ? accounts : accounts.filter((account) => isCalled(account, wanted));
+  return { running: isRunning, accounts: await Promise.all(shown.map(readAccount)) };
+}
+
+async function readAccount(account: Account): Promise<AccountStatus> {
+  const { connection, jid, name, status: online, policy, identity } = account;
+  return { account: jid, name, path: connection.path, status: online, policy, identity, conversations: await conversationsOf(account) };
+}
+
+/** Every state of things, as it comes, until the person has had enough. Waits for hush where it does not run. */
+async function watch(ctl: Ctl): Promise<void> {
+  const { bus, terminal } = ctl;
+  let shown = '';
+  const show = async (): Promise<void> => {
+    const now = await readStatus(ctl);
+    const line = json(now);
+    if (line === shown) return;
+    const isFirst = shown === '';
+    shown = line;
+    if (ctl.isJson) terminal.say(line);
+    else {
+      if (terminal.isScreen) terminal.clear();
+      else if (!isFirst) terminal.say('');
+      terminal.say(statusText(now, terminal.paint, terminal.width));
+    }
+  };
+  const changes = new Changes(bus);
+  const interrupted = interruption();
+  try {
+    const isOver = Promise.race([interrupted.happened, bus.closed.then(() => Promise.reject(new Failure('the session bus is gone')))]).then(() => true);
+    do await show();
+    while (!(await Promise.race([isOver, changes.next().then(() => false)])));
+  } finally {
+    interrupted.stop();
+    changes.stop();
+  }
+}
+
+/** Whatever may have changed what status shows. */
+class Changes {
+  readonly #stops: readonly (() => void)[];
+  #hasCome = false;
+  #tell: () => void = () => undefined;
+
+  constructor(bus: Bus) {
+    const rules: readonly SignalRule[] = [
+      ...[SECURABLE, PEER_AUTHENTICATION, SECURITY].map((arg0) => ({ interface: 'org.freedesktop.DBus.Properties', member: 'PropertiesChanged', arg0 })),
+      ...['NewChannels', 'ChannelClosed'].map((member) => ({ interface: REQUESTS, member })),
+      { interface: CONNECTION, member: 'StatusChanged' },
+    ];
+    const owners: SignalRule = { sender: 'org.freedesktop.DBus', interface: 'org.freedesktop.DBus', member: 'NameOwnerChanged' };
+    this.#stops = [
+      ...rules.map((rule) => bus.subscribe(rule, ({ path }) => this.#come(path.startsWith(connectionsPath)))),
+      bus.subscribe(owners, ({ body }) => this.#come(concernsAccounts(body[0]))),
+    ];
+  }
+
+  /** Settles when something has come since it settled last. */
+  async next(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#tell = resolve;
+      if (this.#hasCome) resolve();
+    });
+    this.#hasCome = false;
+  }
+
+  stop(): void {
+    for (const stop of this.#stops) stop();
+  }
+
+  #come(isOurs: boolean): void {
+    if (!isOurs) return;
+    this.#hasCome = true;
+    this.#tell();
+  }
+}
+
+export function statusText({ running, accounts }: Status, paint: Paint, width: number): string {
+  if (!running) return 'hush is not running';
+  if (accounts.length === 0) return 'hush runs; no such account is online';
+  return accounts.map((account) => accountText(account, paint, width)).join('\n\n');
+}
+
+function accountText({ account, name, status: online, policy, identity, conversations }: AccountStatus, paint: Paint, width: number): string {
+  const shown = paint(online === 'connected' ? 'green' : 'yellow', online);
+  const lines = [`${paint('bold', clean(account === '' ? name : account))}  ${shown}, policy ${policy}`, `key ${identity === '' ? 'none yet' : identity}`];
+  if (conversations.length === 0) lines.push('no conversation');
+  for (const group of inWidth(conversations, width)) lines.push(conversationTable(group, paint));
+  for (const { contact, question } of conversations) {
+    if (question !== '') lines.push(`${clean(contact)} asks: ${clean(shortened(question, 200))}  (answer: hushctl verify ${clean(contact)} --secret)`);
+  }
+  return lines.join('\n');
+}
+
+/** Columns of the labels and of a conversation at least, with their frames. */
+const columns = { label: 24, least: 24, frame: 3 } as const;
+
+/** As many conversations side by side as have place; one at least. */
+function inWidth(conversations: readonly Conversation[], width: number): Conversation[][] {
+  const groups: Conversation[][] = [];
+  let left = 0;
+  for (const conversation of conversations) {
+    const needed = Math.max(columns.least, clean(conversation.contact).length) + columns.frame;
+    if (groups.length === 0 || needed > left) {
+      groups.push([]);
+      left = width - columns.label;
+    }
+    groups.at(-1)?.push(conversation);
+    left -= needed;
+  }
+  return groups;
+}
+
+function conversationTable(conversations: readonly Conversation[], paint: Paint): string {
+  const row = (label: string, cell: (conversation: Conversation) => string): string[] => [label, ...conversations.map(cell)];
+  return table([
+    row('', ({ contact }) => paint('bold', clean(contact))),
+    row('Channel', ({ channel }) => channel),
+    row('State', (conversation) => stateText(conversation, paint)),
+    row('Key', ({ trust }) => trustText(trust, paint)),
+    ...claimNames.map((claim) => row(claim, (conversation) => claimText(claim, conversation, paint))),
+  ]);
+}
+
+const symbols: Readonly<Record<Conversation['state'], readonly [symbol: string, style: Style]>> = {
+  insecure: ['○', 'yellow'],
+  negotiating: ['◌', 'yellow'],
+  secure: ['●', 'green'],
+  ended: ['■', 'red'],
+};
+
+export function stateText({ state, mechanism, endReason, neverSecured }: Conversation, paint: Paint): string {
+  const [symbol, style] = symbols[state];
+  const more = neverSecured ? 'switched off' : state === 'ended' ? endReason : mechanism;
+  return paint(style, `${symbol} ${state}${more === '' ? '' : ` (${clean(more)})`}`);
+}
+
+export function trustText(trust: Conversation['trust'], paint: Paint): string {
+  if (trust === 'verified') return paint('green', '✓ verified');
+  if (trust === 'changed') return paint('red', '✗ changed');
+  return trust === 'seen' ? paint('yellow', 'seen') : paint('dim', 'unknown');
+}
+
+function claimText(claim: string, { claims, required, deniability }: Conversation, paint: Paint): string {
+  const isRequired = required.includes(claim);
+  const scope = claim === 'Deniable' && deniability !== 'none' ? ` (${clean(deniability)})` : '';
+  if (claims[claim] === true) return paint('green', `✓${isRequired ? ' required' : ''}${scope}`);
+  return isRequired ? paint('red', '✗ required') : paint('dim', '·');
+}
