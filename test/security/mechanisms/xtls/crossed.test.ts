@@ -52,7 +52,7 @@ describe('offers that cross', () => {
     expect(all.filter((line) => line.startsWith('end ')).every((line) => /rejected|encryption-not-available/.test(line))).toBe(true);
   });
 
-  test('whose answer overtakes the offer wait for it', async () => {
+  test('whose answer overtakes the offer wait for it [E5]', async () => {
     // The loser hears "conflict" before the offer that stands.
     const late: Transit[] = [];
     wire.filter = (transit) => {
