@@ -20,7 +20,11 @@ export async function untilSecure(conversation: Conversation, { tasks, limitMs, 
     },
     ended: (end) => settle(end.error ?? endedError(end.reason)),
   });
-  const stopTimer = tasks.after('attempt', limitMs, () => settle(new HushError('encryption-not-available', `not secured in time: ${conversation.session?.state ?? 'no session'}`)));
+  let isLate = false;
+  const stopTimer = tasks.after('attempt', limitMs, () => {
+    isLate = true;
+    settle(new HushError('encryption-not-available', `not secured in time: ${conversation.session?.state ?? 'no session'}`));
+  });
   const onAbort = (): void => settle(asHushError(signal.reason));
   signal.addEventListener('abort', onAbort, { once: true });
   try {
@@ -28,7 +32,7 @@ export async function untilSecure(conversation: Conversation, { tasks, limitMs, 
     if (conversation.state === SecurityState.secure) settle(undefined);
     const error = await outcome;
     if (error === undefined) return;
-    if (conversation.state !== SecurityState.secure) await conversation.session?.end();
+    if (conversation.state !== SecurityState.secure) await conversation.session?.end(isLate ? 'failed' : 'local');
     throw error;
   } finally {
     stopListening();

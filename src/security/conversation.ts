@@ -76,6 +76,7 @@ export class Conversation {
   #state: SecurityState = SecurityState.insecure;
   #session: Session | undefined;
   #key: Uint8Array | undefined;
+  #proof: Facts = plainFacts;
   #shown: Claims = new Set();
   #demands: ReadonlySet<Claim> = new Set();
   #endReason: EndReason | undefined;
@@ -108,6 +109,10 @@ export class Conversation {
   /** What was proved. A claim that was ever shown stays shown, for it was true of everything said until the end. */
   get claims(): Claims {
     return this.#shown;
+  }
+  /** What `claims` were computed from. */
+  get proof(): Facts {
+    return this.#proof;
   }
   get demands(): Claims {
     return this.#demands;
@@ -247,7 +252,7 @@ export class Conversation {
     this.#enter('secured');
     this.#endReason = undefined;
     this.#key = session.keys?.remote;
-    this.#shown = claims;
+    [this.#proof, this.#shown] = [session.facts, claims];
     this.#owner.secured(this, session);
     this.#changed();
   }
@@ -261,7 +266,7 @@ export class Conversation {
       session.revoke(new HushError('encryption-error', `${fallen} no longer holds`));
       return;
     }
-    this.#shown = claims;
+    [this.#proof, this.#shown] = [session.facts, claims];
     this.#owner.factsChanged(this, session);
     this.#changed();
   }

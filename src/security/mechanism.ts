@@ -65,8 +65,8 @@ export interface Session {
    * Returns the id, undefined where there is none. Throws HushError unless `secure`; what was handed over is sent in order, or the session ends.
    */
   send(message: Element): string | undefined;
-  /** Ends it, in an authenticated way where it is secure. Resolves when it has ended. `as`: `local` at the user's wish, `clean` where it may come back. */
-  end(as?: 'local' | 'clean'): Promise<void>;
+  /** Ends it, in an authenticated way where it is secure. Resolves when it has ended. `as`: `local` at the user's wish, `clean` where it may come back, `failed` where it has not become secure in time. */
+  end(as?: 'local' | 'clean' | 'failed'): Promise<void>;
   /** Ends it at once and uncleanly, `key-changed`: the key of the peer is no longer to be used. */
   revoke(error: HushError): void;
   /** Records that the user compared the safety number of exactly this session's keys, or that a configured authority vouches for the peer's. */

@@ -611,6 +611,15 @@ describe('StronglyAnonymous', () => {
 });
 
 describe('DeniabilityScope', () => {
+  test('"message", as long as Deniable is claimed: after the end, too', async () => {
+    const { out } = await secured('to be denied');
+    expect(await scope(out)).toBe('message');
+    await out.call(names.securable, 'End');
+    await state(out, 3);
+    expect(await claimed(out)).toContain('Deniable');
+    expect(await scope(out)).toBe('message');
+  });
+
   test('"none": the server has it in writing who said what; no claim is made', async () => {
     const channel = await alice.connection.ensureText(nora.bareJid);
     await channel.send('a word of mine');

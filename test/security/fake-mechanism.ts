@@ -38,7 +38,7 @@ export class FakeSession implements Session {
     return message.attrs.id;
   }
 
-  end(as: 'local' | 'clean' = 'local'): Promise<void> {
+  end(as: 'local' | 'clean' | 'failed' = 'local'): Promise<void> {
     if (this.state !== 'ended') this.finish({ reason: as, from: this.state });
     return Promise.resolve();
   }

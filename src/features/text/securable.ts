@@ -45,7 +45,7 @@ type Property = keyof ReturnType<typeof valuesOf>;
 
 /** Every property now, in the order of the contract. */
 function valuesOf(account: Account, conversation: Conversation) {
-  const { claims, session, state, endReason, demands, facts } = conversation;
+  const { claims, proof, session, state, endReason, demands, facts } = conversation;
   return {
     ...(Object.fromEntries(claimNames.map((claim) => [claim, claims.has(claim)])) as Record<Claim, boolean>),
     State: state as number,
@@ -53,7 +53,7 @@ function valuesOf(account: Account, conversation: Conversation) {
     Mechanism: facts.secured ? (session?.mechanism ?? '') : '',
     AvailableMechanisms: conversation.kind === 'securable' ? account.conversations.available(conversation.peer) : [],
     RequiredProperties: sorted(demands) as string[],
-    DeniabilityScope: deniabilityScope(facts) as string,
+    DeniabilityScope: deniabilityScope(proof) as string,
     Details: detailsOf(account, conversation),
   };
 }

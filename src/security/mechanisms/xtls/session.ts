@@ -265,14 +265,17 @@ export class XtlsSession implements Session {
 
   // The end
 
-  async end(as: 'local' | 'clean' = 'local'): Promise<void> {
+  async end(as: 'local' | 'clean' | 'failed' = 'local'): Promise<void> {
+    const wish = as === 'failed' ? 'clean' : as;
     if (this.#state === 'secure') {
-      this.#endsAs = as;
+      this.#endsAs = wish;
       this.#enter('close');
       this.#inner?.close();
     } else if (this.#state === 'closing') {
       // The peer was first; it is our wish as well.
-      this.#endsAs ??= as;
+      this.#endsAs ??= wish;
+    } else if (as === 'failed' && !isOver(this.#state)) {
+      this.fail(new HushError('encryption-not-available', `not secured in time: ${this.#state}`), 'timeout');
     } else if (!isOver(this.#state)) {
       this.#endsAs = 'local';
       this.fail(new HushError('cancelled', 'the session was given up here'), 'cancel');
