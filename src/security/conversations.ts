@@ -382,7 +382,7 @@ export class Conversations implements ConversationOwner {
     const { session } = conversation;
     this.#around.tasks.after('waiting message', limits.waiting, async () => {
       if (conversation.state !== SecurityState.negotiating || conversation.session !== session) return;
-      await session?.end();
+      await session?.end('failed');
     });
   }
 

@@ -220,6 +220,17 @@ describe('an opportunistic conversation', () => {
     expect(fate.left).toEqual(['plain hello']);
   });
 
+  test('that stalls in the handshake has failed, which is not the doing of the user', async () => {
+    const it = await world();
+    const fate: Fate = { left: [], failed: [] };
+    const conversation = it.conversations.create(bob, 'securable');
+    it.conversations.shown(conversation, true);
+    it.mechanism.last.enter('handshaking');
+    send(it, conversation, 'hello', fate);
+    await jest.advanceTimersByTimeAsync(limits.waiting);
+    expect({ ...fate, state: conversation.state, reason: conversation.endReason }).toEqual({ left: [], failed: ['encryption-error'], state: SecurityState.ended, reason: 'failed' });
+  });
+
   test('of a contact verified before does not fall back, neither while an attempt fails nor when their client can do no more, until the user says so [D1 D2]', async () => {
     const it = await world();
     await it.trust.secured(bob, Buffer.from('key'), { mechanism: 'xtls', bound: true });
