@@ -54,6 +54,10 @@ async function untilDone(log: Log, persist: boolean): Promise<number> {
     log.fatal(`cannot reach the session bus: ${asHushError(error).message}`);
     return Exit.noBus;
   }
+  // Whoever sees the name on the bus may end us in order.
+  const stopped = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+  });
   const manager = new ConnectionManager({ bus, name: managerName, protocols: [protocolFor(bus, dataHome(), log)], log });
   try {
     await manager.export();
@@ -63,9 +67,6 @@ async function untilDone(log: Log, persist: boolean): Promise<number> {
     bus.close();
     return Exit.nameTaken;
   }
-  const stopped = new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
-  });
   const ways: Promise<number>[] = [bus.closed.then(() => Exit.busLost), stopped.then(() => Exit.ok)];
   if (!persist) ways.push(manager.idle.then(() => Exit.ok));
   const code = await Promise.race(ways);
