@@ -103,6 +103,8 @@ describe('a copied message', () => {
 
   test('asks for nothing: no receipt is given for it [A1 D6]', async () => {
     const asking = inner(FRIEND, 'alice@example.test/there', 'are you there?', "<request xmlns='urn:xmpp:receipts'/>").replace('<message ', "<message id='r1' ");
+    // From the very client that the conversation is with.
+    await hush.exchange(message(FRIEND, body('hello')));
     const { wrote, messages } = await notice(carbon('alice@example.test', asking));
     expect(messages).toMatchObject([{ text: 'are you there?' }]);
     expect(wrote).toBe('');
