@@ -147,6 +147,28 @@ describe('a JID', () => {
     expect(tryJid(`a@example.org/${resource}\u00E4`)).toBeUndefined();
   });
 
+  test('says which one it is: no two of other parts are the same text [C12]', () => {
+    const tricky = fc.constantFrom(...Array.from('ab.@/-\u00E4\u0301\u03C3'));
+    const part = (max: number): fc.Arbitrary<string> => fc.string({ unit: tricky, maxLength: max });
+    const jids = new Map<string, string>();
+    let met = 0;
+    fc.assert(
+      fc.property(part(3), part(4), part(3), (local, domain, resource) => {
+        const jid = tryJid((local === '' ? '' : `${local}@`) + domain + (resource === '' ? '' : `/${resource}`));
+        if (jid === undefined) return;
+        const parts = JSON.stringify([localOf(jid), domainOf(jid), resourceOf(jid)]);
+        met += jids.has(jid) ? 1 : 0;
+        expect(jids.get(jid) ?? parts).toBe(parts);
+        jids.set(jid, parts);
+        // As it was written, up to its spelling: nothing has moved from one part to another.
+        if (!/[@/]/.test(local + domain)) expect(parts).toBe(JSON.stringify([localOf(jid), domainOf(jid), resource.normalize('NFC')]));
+      }),
+      { numRuns: 5_000 },
+    );
+    expect(jids.size).toBeGreaterThan(500);
+    expect(met).toBeGreaterThan(50);
+  });
+
   test('is stable: its canonical form is its own, and its parts make it up again [C11 C12]', () => {
     const tricky = fc.constantFrom(...Array.from('aZ19.-@/\u00DF\u0130\u03A3\u0661\u06F1\u05D0\u0627\u0301\u200C\u200D\u094D\u0915\u00B7l\uFF21\uFF20\u3002\u30FB\u212B\u1E9E\u13A0\uAB70\u0F0B\u3007\u0958\u{1F600}'));
     const text = fc.oneof(fc.string({ unit: tricky, maxLength: 12 }), fc.string({ unit: 'binary', maxLength: 8 }));
