@@ -19,8 +19,8 @@ import { isTargetName, targetNames } from './target.ts';
 import type { TargetName } from './target.ts';
 import type { Finding, Job, Report, Statistics } from './worker.ts';
 
-/** Milliseconds without a sign of life. A batch takes some of them on a quiet machine. */
-const hang = 60_000;
+/** Milliseconds without a sign of life. A batch takes some of them on a quiet machine, and at the lowest priority it waits on a busy one. */
+const hang = 120_000;
 
 const worker = fileURLToPath(new URL('worker.ts', import.meta.url));
 const temporary = mkdtempSync(join(tmpdir(), 'hush-fuzz-'));

@@ -70,7 +70,7 @@ class Search {
   async run(): Promise<Statistics> {
     this.#map.add(this.#look());
     for (const bytes of [...this.#target.seeds, ...readInputs(folderOf('corpus', this.#job.target))]) {
-      writeFileSync(this.#job.batchFile, bytes.toString('base64'));
+      this.#announce([bytes]);
       await this.#keepIfNew(bytes, true);
     }
     while (!this.#isOver) await this.#batch();
@@ -89,13 +89,17 @@ class Search {
     return this.#executions >= this.#job.executions || performance.now() - this.#start >= this.#job.seconds * 1000 || this.#found.size >= maxFindings;
   }
 
+  #announce(batch: readonly Buffer[]): void {
+    writeFileSync(this.#job.batchFile, batch.map((bytes) => bytes.toString('base64')).join('\n'));
+  }
+
   #look(): Sample {
     return this.#coverage.take(this.#target.sources);
   }
 
   async #batch(): Promise<void> {
     const batch = Array.from({ length: batchSize }, () => mutate(this.#target, this.#choose(), this.#random.pick(this.#inputs), this.#random));
-    writeFileSync(this.#job.batchFile, batch.map((bytes) => bytes.toString('base64')).join('\n'));
+    this.#announce(batch);
     for (const bytes of batch) await this.#execute(bytes);
     if (this.#batches.add(this.#look())) for (const bytes of batch) await this.#keepIfNew(bytes);
     this.#checkMemory(batch);
@@ -147,6 +151,7 @@ class Search {
     const reached = new CoverageMap(true);
     const kept: Buffer[] = [];
     for (const bytes of this.#inputs.toSorted((one, other) => one.length - other.length)) {
+      this.#announce([bytes]);
       await outcome(this.#target, bytes);
       if (reached.add(this.#look())) kept.push(await this.#trim(bytes));
     }

@@ -84,8 +84,7 @@ class Model {
   }
 
   message(): string {
-    const answer = this.#state === 'over' ? 'ignored' : 'ended';
-    return this.#end(answer);
+    return this.#state === 'over' ? 'ignored' : this.#end('ended');
   }
 
   read(): Buffer {
