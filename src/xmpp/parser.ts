@@ -123,7 +123,8 @@ export class StreamParser {
     saxes.on('error', (error) => {
       if (this.#finished?.end === this.#place) this.#finished = undefined;
       this.#finish();
-      this.#failHere('not-well-formed', error.message.slice(0, 200));
+      // A DTD in the middle is told as an error of its place; what it is weighs more. RFC 6120 §11.1
+      this.#failHere(error.message.startsWith('inappropriately located doctype') ? 'restricted-xml' : 'not-well-formed', error.message.slice(0, 200));
     });
   }
 

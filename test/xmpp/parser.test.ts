@@ -80,7 +80,8 @@ describe('the stream parser', () => {
 
   describe('refuses [C1 C3 C7]', () => {
     const refused: [what: string, condition: string, content: string][] = [
-      ['a DTD', 'not-well-formed', '<!DOCTYPE x>'],
+      ['a DTD', 'restricted-xml', '<!DOCTYPE x>'],
+      ['a DTD in a stanza', 'restricted-xml', '<a><!DOCTYPE x></a>'],
       ['a processing instruction', 'restricted-xml', '<?php x?>'],
       ['a comment', 'restricted-xml', '<!-- x -->'],
       ['a comment in a stanza', 'restricted-xml', '<a><!-- x --></a>'],
