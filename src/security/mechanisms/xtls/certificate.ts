@@ -74,9 +74,9 @@ export function readCertificate(der: Uint8Array): PeerCertificate {
 /** The key as OpenSSL, which has judged the handshake, sees it: two readings of one certificate must not name two keys, nor one of them nobody. */
 function readAgain(der: Uint8Array, spki: Uint8Array, hasNames: boolean): KeyObject {
   try {
-    const { publicKey, subjectAltName } = new X509Certificate(der);
-    // Not even a text where OpenSSL can make nothing of the names, whatever Node's types say.
-    const isSame = publicKey.export({ type: 'spki', format: 'der' }).equals(spki) && (typeof subjectAltName === 'string' || !hasNames);
+    const { publicKey, subjectAltName, raw } = new X509Certificate(der);
+    // `raw` is written anew: the same only where there is one way to write it. `subjectAltName` is not even a text where OpenSSL can make nothing of the names, whatever Node's types say.
+    const isSame = raw.equals(der) && publicKey.export({ type: 'spki', format: 'der' }).equals(spki) && (typeof subjectAltName === 'string' || !hasNames);
     if (isSame) return publicKey;
   } catch (cause) {
     throw Object.assign(malformed(), { cause });

@@ -138,6 +138,16 @@ describe('the reader', () => {
     expect(() => readCertificate(certificate({ names: [address, tlv(0x30, dns)] }))).toThrow(expect.objectContaining({ condition: 'invalid-data' }));
   });
 
+  test('takes no certificate that can be written in two ways [G6]', () => {
+    const good = certificate({ key: generateKeyPairSync('ed25519').privateKey, algorithm: algorithms.ed25519, hash: null, names: [xmppAddrName('romeo@example.net')] });
+    expect(readCertificate(good).xmppAddrs).toEqual(['romeo@example.net']);
+    // The signature, 64 bytes, says that its last bit is not part of it, and sets it all the same.
+    const bad = Buffer.from(good);
+    bad[bad.length - 65] = 1;
+    bad[bad.length - 1]! |= 1;
+    expect(() => readCertificate(bad)).toThrow(expect.objectContaining({ condition: 'invalid-data' }));
+  });
+
   test('takes nothing after the certificate, no long lengths, no giant', () => {
     const good = base.certificate!;
     expect(() => readCertificate(good)).not.toThrow();
