@@ -269,6 +269,21 @@ describe('a request', () => {
   });
 });
 
+describe('whoever may not see us', () => {
+  const presence = (from: string, type: string): string => `<presence from='${from}'${type === '' ? '' : ` type='${type}'`} id='p1'/>`;
+
+  test.each([MALLORY, 'mallory@example.org', 'star@example.net/home', 'star@example.net', 'room@rooms.example.test/friend'])('%s, is not answered, whatever kind of presence or message comes [D3]', async (from) => {
+    for (const type of ['', 'unavailable', 'probe', 'error', 'unsubscribe', 'unsubscribed', 'subscribed', 'subscribe', 'invisible']) expect((await notice(presence(from, type))).wrote).toBe('');
+    for (const type of ['chat', 'normal', 'headline', 'groupchat', 'error', 'odd']) {
+      for (const content of ['', body('hello'), '<subject>x</subject>', "<unknown xmlns='urn:x'/>", "<data xmlns='http://jabber.org/protocol/ibb' sid='s' seq='0'>AA==</data>"]) {
+        expect((await notice(message(from, content, `type='${type}' id='n1'`))).wrote).toBe('');
+      }
+    }
+    // The twin: a contact who may see us already, and asks again, is told so.
+    expect((await notice(presence('friend@example.net', 'subscribe'))).wrote).toBe('<presence to="friend@example.net" type="subscribed"/>');
+  });
+});
+
 describe('a room', () => {
   const mark = `<x xmlns='${ROOM_USER}'/>`;
 

@@ -283,7 +283,7 @@ describe('a secured conversation', () => {
     return { ...it, conversation, session, fate: { left: [], failed: [] } };
   }
 
-  test('takes no plaintext of the contact: it comes in a conversation of its own, in which nothing can be sent', async () => {
+  test('takes no plaintext of the contact: it comes in a conversation of its own, in which nothing can be sent [A10]', async () => {
     const it = await secured();
     const plaintext = it.conversations.forPlaintext(bob);
     expect(plaintext).not.toBe(it.conversation);
