@@ -217,7 +217,8 @@ export class Conversation {
   }
 
   #sessionChanged(session: Session): void {
-    if (session !== this.#session) return;
+    // One that is dead waits for its session to end, and takes nothing else from it.
+    if (session !== this.#session || (this.#isDead && this.#state === SecurityState.ended)) return;
     if (session.state === 'secure' && this.#state !== SecurityState.secure) {
       if (this.#state !== SecurityState.negotiating) this.#enter('attempt');
       this.#secured(session);
