@@ -34,6 +34,10 @@ _hushctl() {
           forget*) words+=(--damaged-memory) ;;
           'identity replace') words+=(--yes) ;;
         esac
+      elif [[ ${given[*]} == 'identity import' ]]; then
+        compopt -o filenames 2> /dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+        return
       else
         _hushctl_words "$program"
       fi
@@ -63,12 +67,6 @@ _hushctl_words() {
       case ${given[0]} in
         require) words=(Encrypted IntegrityProtected Complete Verified WeaklyAuthenticated KeyContinuity WeaklyAnonymous StronglyAnonymous ReplayProtected ForwardSecret Deniable NonRepudiable DowngradeResistant) ;;
         policy) [[ ${#given[@]} == 2 ]] && words=(off opportunistic required default) ;;
-        identity)
-          if [[ ${given[1]} == import ]]; then
-            compopt -o filenames 2> /dev/null
-            mapfile -t words < <(compgen -f -- "$current")
-          fi
-          ;;
       esac
       ;;
   esac

@@ -19,7 +19,6 @@ export interface Account {
   readonly connection: Remote;
   /** The last element of the connection's path: what tells two connections of one JID apart. */
   readonly name: string;
-  /** '' before the connection knows it. */
   readonly jid: string;
   readonly status: (typeof statuses)[number];
   readonly policy: string;
@@ -86,10 +85,11 @@ export async function isOnBus(bus: Bus, name: string): Promise<boolean> {
 async function readAccount(connection: Remote): Promise<Account | undefined> {
   try {
     const [{ SelfID, Status }, { Policy, IdentityFingerprint }] = await Promise.all([connection.getAll(CONNECTION), connection.getAll(SECURITY)]);
+    const name = connection.busName.slice(prefix.length);
     return {
       connection,
-      name: connection.busName.slice(prefix.length),
-      jid: SelfID,
+      name,
+      jid: SelfID === '' ? jidIn(name) : SelfID,
       status: statuses[Status] ?? 'disconnected',
       policy: Policy,
       identity: IdentityFingerprint,
@@ -98,4 +98,10 @@ async function readAccount(connection: Remote): Promise<Account | undefined> {
     if (isAbsence(error)) return undefined;
     throw error;
   }
+}
+
+/** The JID in the name of a connection, which does not say it otherwise before it was online: bytes but letters and digits as `_xx`; a resource may follow. */
+function jidIn(name: string): string {
+  const bytes = name.replaceAll(/_([0-9a-f]{2})|([^])/g, (_all, byte: string | undefined, letter: string) => byte ?? Buffer.from(letter).toString('hex'));
+  return Buffer.from(bytes, 'hex').toString().replace(/\/.*$/s, '');
 }

@@ -50,7 +50,7 @@ export async function conversationsOf({ connection }: Account): Promise<Conversa
 export async function conversationsWith(account: Account, contact: string, channel?: string): Promise<Conversation[]> {
   const { connection } = account;
   if (account.status !== 'connected') {
-    throw new Failure(`the account ${clean(account.jid || account.name)} is ${account.status}`, { next: ['Go online first: mc-tool request ACCOUNT available, or in your chat program.'] });
+    throw new Failure(`the account ${clean(account.jid)} is ${account.status}`, { next: ['Go online first: mc-tool request ACCOUNT available, or in your chat program.'] });
   }
   const { handle } = await readContact(connection, contact);
   const channels = (await textChannels(connection)).filter(([, properties]) => properties.get(`${CHANNEL}.TargetHandle`)?.value === handle);

@@ -32,6 +32,8 @@ export async function status(ctl: Ctl, { isWatching }: { isWatching: boolean }):
   const now = await readStatus(ctl);
   if (ctl.isJson) ctl.terminal.say(json(now, 2));
   if (!now.running) throw notRunning();
+  // It knows better why there is no such account.
+  if (ctl.wanted !== undefined && now.accounts.length === 0) await ctl.account();
   if (!ctl.isJson) ctl.terminal.say(statusText(now, ctl.terminal.paint, ctl.terminal.width));
 }
 
@@ -117,13 +119,13 @@ class Changes {
 
 export function statusText({ running, accounts }: Status, paint: Paint, width: number): string {
   if (!running) return 'hush is not running';
-  if (accounts.length === 0) return 'hush runs; no such account is online';
+  if (accounts.length === 0) return 'hush runs; no account is online';
   return accounts.map((account) => accountText(account, paint, width)).join('\n\n');
 }
 
-function accountText({ account, name, status: online, policy, identity, conversations }: AccountStatus, paint: Paint, width: number): string {
+function accountText({ account, status: online, policy, identity, conversations }: AccountStatus, paint: Paint, width: number): string {
   const shown = paint(online === 'connected' ? 'green' : 'yellow', online);
-  const lines = [`${paint('bold', clean(account === '' ? name : account))}  ${shown}, policy ${policy}`, `key ${identity === '' ? 'none yet' : identity}`];
+  const lines = [`${paint('bold', clean(account))}  ${shown}, policy ${policy}`, `key ${identity === '' ? 'none yet' : identity}`];
   if (conversations.length === 0) lines.push('no conversation');
   for (const group of inWidth(conversations, width)) lines.push(conversationTable(group, paint));
   for (const { contact, question } of conversations) {

@@ -1,4 +1,5 @@
 /** The person in front of the program: what is shown, what is asked, and what is read without being shown. */
+import { isUtf8 } from 'node:buffer';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { ReadStream } from 'node:tty';
@@ -116,11 +117,8 @@ async function firstLine(input: Readable): Promise<string> {
   const end = all.indexOf('\n');
   const line = end < 0 ? all : all.subarray(0, end);
   if (line.length > maxLine) throw new Failure('the first line of the input is too long');
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(line).replace(/\r$/, '');
-  } catch (error) {
-    throw error instanceof TypeError ? new Failure('the input is not UTF-8 text') : error;
-  }
+  if (!isUtf8(line)) throw new Failure('the input is not UTF-8 text');
+  return line.toString().replace(/\r$/, '');
 }
 
 /** Settles when the person presses Ctrl-C, or the program is told to end. `stop` ends the waiting. */

@@ -1,0 +1,106 @@
+/** What can be typed: mistakes are explained before anything is asked of hush, and manual, completion and program know the same words. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import type { Command } from 'commander';
+import { claimNames } from '../../src/ctl/conversations.ts';
+import { Failure, failureOf } from '../../src/ctl/failure.ts';
+import { BusError } from '../../src/bus/connection.ts';
+import { commandLine, runCommand } from '../../src/ctl/program.ts';
+
+let written = '';
+const options = {
+  output: (text: string): void => void (written += text),
+  errors: (text: string): void => void (written += text),
+  open: () => Promise.reject(new Failure('the bus was wanted')),
+};
+
+async function mistake(...args: string[]): Promise<Failure> {
+  written = '';
+  return runCommand(args, options).then(() => new Failure('none'), (error: unknown) => failureOf(error));
+}
+
+describe('a mistake', () => {
+  test.each([
+    [[], 'no command was given'],
+    [['staus'], "unknown command 'staus'"],
+    [['secure'], "missing required argument 'contact'"],
+    [['require', 'bob@x'], "missing required argument 'property'"],
+    [['require', 'bob@x', 'Encrypted', 'Encypted'], "command-argument value 'Encypted' is invalid"],
+    [['status', '--wach'], "unknown option '--wach'"],
+    [['end', 'bob@x', 'carol@x'], 'too many arguments'],
+    [['verify', 'bob@x', '--secret', '--distrust'], 'exclude each other'],
+    [['verify', 'bob@x', '--confirm'], "option '--confirm <digits>' argument missing"],
+    [['verify', 'bob@x', '--question', 'Where?'], '--question goes with --secret'],
+    [['forget'], 'forget whom?'],
+    [['forget', 'bob@x', '--damaged-memory'], 'forget whom?'],
+    [['policy', 'bob@x', 'strict'], 'strict is no policy'],
+    [['policy', 'default'], 'no default policy'],
+    [['identity', 'import'], "missing required argument 'file'"],
+    [['words', 'secrets'], "command-argument value 'secrets' is invalid"],
+  ])('in %j is explained', async (args, message) => {
+    expect(await mistake(...args)).toMatchObject({ message: expect.stringContaining(message) as unknown, exitCode: 2 });
+  });
+
+  test('is none here: the bus is wanted', async () => {
+    for (const args of [['status'], ['verify', 'bob@x', '--secret', '--question', 'Where?'], ['policy'], ['policy', 'off'], ['policy', 'bob@x', 'default'], ['identity'], ['forget', '--damaged-memory'], ['--json', 'peers', '--account', 'me@x'], ['require', 'bob@x', ...claimNames]]) {
+      expect(await mistake(...args)).toMatchObject({ message: 'the bus was wanted' });
+    }
+  });
+
+  test.each([['--help'], ['help'], ['help', 'verify'], ['verify', '--help'], ['--version']])('is none in %j', async (...args) => {
+    expect((await mistake(...args)).message).toBe('none');
+    expect(written).not.toBe('');
+  });
+});
+
+describe('a failure', () => {
+  test.each([
+    ['org.freedesktop.Telepathy.Error.Offline', 'bob@x is online'],
+    ['org.freedesktop.Telepathy.Error.NotCapable', 'both ends need hush'],
+    ['org.freedesktop.Telepathy.Error.Cert.FingerprintMismatch', 'hushctl trust bob@x'],
+    ['org.freedesktop.Telepathy.Error.EncryptionNotAvailable', 'hushctl policy bob@x'],
+    ['org.freedesktop.Telepathy.Error.Terminated', 'hushctl secure bob@x'],
+    ['org.freedesktop.DBus.Error.NoReply', 'Try again'],
+  ])('%s comes with its name and the next step', (name, step) => {
+    expect(failureOf(new BusError(name, 'why'), 'bob@x')).toMatchObject({ message: 'why', errorName: name, exitCode: 1, next: [expect.stringContaining(step)] });
+  });
+
+  test('of a name that nobody knows is passed on; of one without words, the name speaks', () => {
+    expect(failureOf(new BusError('com.example.Error.Odd', ''))).toMatchObject({ message: 'Odd', errorName: 'com.example.Error.Odd', next: [] });
+  });
+
+  test('is plain where hush has gone', () => {
+    expect(failureOf(new BusError('org.freedesktop.DBus.Error.ServiceUnknown', 'The name …')).message).toBe('hush is not running');
+  });
+});
+
+const data = join(import.meta.dirname, '../../data');
+const leaves = (command: Command): Command[] => (command.commands.length === 0 ? [command] : command.commands.flatMap(leaves));
+const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)];
+const shown = (commands: readonly Command[]): Command[] => commands.filter((command) => command.name() !== 'words');
+
+describe('the manual', () => {
+  test('knows every command, option and property', async () => {
+    const manual = await readFile(join(data, 'man/hushctl.1'), 'utf8');
+    for (const command of shown(leaves(commandLine(options)))) expect(manual).toMatch(new RegExp(`^\\.It Cm .*\\b${command.name()}\\b`, 'm'));
+    for (const command of all(commandLine(options))) for (const { long } of command.options) expect(manual).toContain(`Fl ${long?.slice(1) ?? ''}`);
+    for (const claim of claimNames) expect(manual).toContain(`.It Cm ${claim}\n`);
+  });
+
+  test('of hush knows every option', async () => {
+    const [manual, source] = await Promise.all([readFile(join(data, 'man/hush.1'), 'utf8'), readFile(join(import.meta.dirname, '../../src/main.ts'), 'utf8')]);
+    const flags = [...source.matchAll(/^ {2}(--[a-z-]+)/gm)].map(([, flag]) => flag!);
+    expect(flags).toHaveLength(4);
+    for (const flag of flags) expect(manual).toContain(`.It Fl ${flag.slice(1)}`);
+  });
+});
+
+describe('completion', () => {
+  test('knows every command, option and property', async () => {
+    const words = new Set((await readFile(join(data, 'hushctl.bash'), 'utf8')).match(/[\w-]+/g));
+    const program = commandLine(options);
+    const wanted = [...shown(all(program)).map((command) => command.name()), ...all(program).flatMap((command) => command.options.flatMap(({ long }) => long ?? [])), ...claimNames];
+    expect(wanted.filter((word) => !words.has(word))).toEqual([]);
+  });
+});
