@@ -160,7 +160,7 @@ async function secure(stream: XmlStream, target: Target, options: LoginOptions, 
   if (error !== undefined) {
     await stream.whileOpen(deadline.pausedWhile(() => options.judgeCertificate({ chain, hostname, referenceIdentities, error })));
   }
-  return { bindings: channelBindings(socket), acceptedLeaf: error && (chain[0] ?? new Uint8Array()) };
+  return { bindings: channelBindings(socket, chain[0]), acceptedLeaf: error && (chain[0] ?? new Uint8Array()) };
 }
 
 /** How to log in once more in the place of `login` without asking anybody: with the same credential, and with the same certificate where a person accepted it. */

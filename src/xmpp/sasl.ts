@@ -136,9 +136,12 @@ function readOffer(features: Element, { bindings, isEncrypted }: SaslOptions): O
 /** Of the types the server names; one that has no such list (before XEP-0440) has the default of RFC 5802 §6.1. A list taken out on the way makes the login fail. */
 function chooseBinding(features: Element, bindings: ChannelBindings): Offer['binding'] {
   const list = child(features, 'sasl-channel-binding', XEP_0440);
-  const named = list && children(list, 'channel-binding', XEP_0440).map(({ attrs }) => attrs.type);
-  const type = named === undefined ? 'tls-unique' : (['tls-exporter', 'tls-unique'] as const).find((name) => named.includes(name));
-  return type && { type, data: bindings[type] };
+  const named = list === undefined ? ['tls-unique'] : children(list, 'channel-binding', XEP_0440).map(({ attrs }) => attrs.type);
+  for (const type of ['tls-exporter', 'tls-unique', 'tls-server-end-point'] as const) {
+    const data = bindings[type];
+    if (data !== undefined && named.includes(type)) return { type, data };
+  }
+  return undefined;
 }
 
 /** One exchange. Resolves with the server's failure, undefined for success; rejects when the login cannot go on. */
@@ -186,8 +189,8 @@ function withPassword(credential: Credential & { kind: 'password' }, offer: Offe
 
 function bindingOf(name: string, { binding, hasPlus }: Offer, canBind: boolean): ScramOptions['binding'] {
   if (name.endsWith('-PLUS') && binding !== undefined) return { kind: 'bound', ...binding };
-  // 'unoffered' makes a server that does offer it end the login: someone has taken it out of the list on the way.
-  return { kind: canBind && !hasPlus ? 'unoffered' : 'unable' };
+  // 'unoffered' makes a server that does offer it end the login: someone has taken it, or every type that servers have, out of the list on the way.
+  return { kind: canBind && (!hasPlus || binding === undefined) ? 'unoffered' : 'unable' };
 }
 
 /** RFC 4616 */

@@ -4,6 +4,7 @@ import tls from 'node:tls';
 import type { Condition } from '../errors.ts';
 import { HushError } from '../errors.ts';
 import { toDnsName } from './domain-name.ts';
+import { endPointHash } from './end-point.ts';
 import type { Target } from './srv.ts';
 
 /** Milliseconds for one place to accept a TCP connection, and for one handshake. */
@@ -120,17 +121,23 @@ function systemAuthorities(): Authorities {
   return getCACertificates === undefined ? {} : { ca: [...new Set([...getCACertificates('default'), ...getCACertificates('system')])] };
 }
 
-/** Bytes that only the two ends of one TLS connection have, by the name of the channel binding. */
+/** Bytes that the two ends of one TLS connection have, and nobody between them, by the name of the channel binding. */
 export interface ChannelBindings {
   /** RFC 9266 §2 */
   readonly 'tls-exporter': Uint8Array;
   /** The client's Finished message. RFC 5929 §3; RFC 9266 leaves it undefined for TLS 1.3, where it is as unique, and servers without tls-exporter use it. */
   readonly 'tls-unique': Uint8Array;
+  /** A hash of the server's certificate, for a server behind something that ends TLS for it. Undefined for a signature that goes with no one hash. RFC 5929 §4 */
+  readonly 'tls-server-end-point': Uint8Array | undefined;
 }
 
-/** Undefined below TLS 1.3, where neither is sure to be unique. To be called once, right after the handshake. */
-export function channelBindings(socket: tls.TLSSocket): ChannelBindings | undefined {
+/** `certificate`: the server's own, in DER. Undefined below TLS 1.3, where not all are sure to be unique. To be called once, right after the handshake. */
+export function channelBindings(socket: tls.TLSSocket, certificate: Uint8Array | undefined): ChannelBindings | undefined {
   const finished = socket.getFinished();
   if (socket.getProtocol() !== 'TLSv1.3' || finished === undefined) return undefined;
-  return { 'tls-exporter': socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0)), 'tls-unique': finished };
+  return {
+    'tls-exporter': socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0)),
+    'tls-unique': finished,
+    'tls-server-end-point': certificate && endPointHash(certificate),
+  };
 }

@@ -265,7 +265,7 @@ describe('the handshake', () => {
     const tcp = await connectTcp({ host: '127.0.0.1', port: (listener.address() as AddressInfo).port, directTls: true }, never);
     try {
       const socket = await upgradeToTls(tcp, { domain, isDirect: true, context: secureContext({ authorities: { ca: authority.cert } }), signal: never });
-      const result = { protocol: socket.getProtocol(), application: socket.alpnProtocol, bindings: channelBindings(socket) !== undefined };
+      const result = { protocol: socket.getProtocol(), application: socket.alpnProtocol, bindings: channelBindings(socket, undefined) !== undefined };
       socket.destroy();
       return result;
     } catch (error) {

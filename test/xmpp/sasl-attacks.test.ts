@@ -173,14 +173,26 @@ describe('a login is not made weaker on the way [B8]', () => {
     expect((await against({ mechanisms: scram })).failure).toBeUndefined();
   });
 
-  test('a server that offers to bind other things only is not bound to', async () => {
-    const other = (honest: string): string => honest.replace(/<channel-binding type='tls-(exporter|unique)'\/>/g, '');
-    const { session } = await against({ misbehave: { 'features-before-auth': other } });
+  test.each([
+    ['tls-exporter|tls-server-end-point', 'tls-unique'],
+    ['tls-exporter|tls-unique', 'tls-server-end-point'],
+  ])('a server that does not offer %s is bound to by %s', async (others, type) => {
+    const { failure, session } = await against({ misbehave: { 'features-before-auth': (honest) => honest.replaceAll(new RegExp(`<channel-binding type='(?:${others})'/>`, 'g'), '') } });
+    expect(failure).toBeUndefined();
+    expect(session.tlsText).toContain('mechanism="SCRAM-SHA-256-PLUS"');
+    expect(session.tlsText).toContain(encoded(`p=${type},,n=`).slice(0, 16));
+  });
+
+  test('a server sees that every type it can bind to was taken out of the list', async () => {
+    const { failure, session } = await against({ misbehave: { 'features-before-auth': onlyUnknownTypes } });
+    expect(failure?.condition).toBe('authentication-failed');
     expect(session.tlsText).toContain('mechanism="SCRAM-SHA-256"');
-    expect(session.tlsText).toContain(encoded('n,,n=alice').slice(0, 12));
+    expect(session.tlsText).toContain(encoded('y,,n=alice').slice(0, 12));
   });
 });
 
+/** A list of channel bindings that nobody has. */
+const onlyUnknownTypes = (honest: string): string => honest.replace(/(<sasl-channel-binding[^>]*>).*(<\/sasl-channel-binding>)/, "$1<channel-binding type='tls-unheard-of'/>$2");
 const withoutTypes = (honest: string): string => honest.replace(/<sasl-channel-binding.*<\/sasl-channel-binding>/, '');
 
 test('a server that does not say what it binds to gets the default of SCRAM', async () => {
@@ -201,6 +213,8 @@ describe('someone between with a certificate that the system accepts [B7]', () =
     [['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'], {}, true, 'authentication-failed'],
     [['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'], {}, false, 'authentication-failed'],
     [['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'], { 'features-before-auth': withoutTypes }, true, 'authentication-failed'],
+    [['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'], { 'features-before-auth': onlyUnknownTypes }, true, 'authentication-failed'],
+    [['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'], { 'features-before-auth': (honest) => honest.replaceAll(/<channel-binding type='tls-(?:exporter|unique)'\/>/g, '') }, true, 'authentication-failed'],
     // The control, and the limit that the README owns up to: without channel binding the same relay goes unnoticed.
     [['SCRAM-SHA-256'], {}, true, undefined],
     [['SCRAM-SHA-256'], {}, false, undefined],
