@@ -123,6 +123,8 @@ describe('the stream parser', () => {
       ['a byte order mark', '\uFEFF' + header],
       ['text before the header', 'x' + header],
       ['a DTD before the header', "<!DOCTYPE a [<!ENTITY b 'c'>]>" + header],
+      ['a DTD behind the XML declaration', header.replace('?>', "?><!DOCTYPE a [<!ENTITY b 'c'>]>")],
+      ['a DTD before a header without XML declaration', '<!DOCTYPE a>' + header.replace(/^.*?\?>/, '')],
       ['an XML declaration after white space', ' ' + header],
       ['another XML version', header.replace("'1.0'", "'1.1'")],
       ['another encoding', header.replace("?>", " encoding='ISO-8859-1'?>")],
