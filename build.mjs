@@ -83,7 +83,8 @@ const script = new (require('node:vm').Script)(${JSON.stringify(program)}, { fil
 script.runInThisContext()(exports, require, module, __filename, __dirname);
 `;
 await mkdir('dist', { recursive: true });
-for (const [name, text] of [['hush.cjs', file], ['hushctl.cjs', `#!/usr/bin/env node\n${await bundle('src/ctl/main.ts')}`]]) {
+const script = async (entry) => `#!/usr/bin/env node\n${await bundle(entry)}`;
+for (const [name, text] of [['hush.cjs', file], ['hushctl.cjs', await script('src/ctl/main.ts')], ['hush-ktp.cjs', await script('src/ktp/main.ts')]]) {
   await writeFile(join('dist', name), text);
   await chmod(join('dist', name), 0o755);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Puts hush where D-Bus, Telepathy and systemd look for the programs of one user, and takes it away again: `node data/install.mjs install|uninstall`.
+// Puts hush where D-Bus, Telepathy and systemd look for the programs of one user, and takes it away again: `node data/install.mjs install [--ktp] | uninstall`.
 // Places: XDG Base Directory Specification; D-Bus Specification, Message Bus Starting Services; systemd.unit(5), user unit search path.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
@@ -8,11 +8,13 @@ import { basename, dirname, isAbsolute, join } from 'node:path';
 import process from 'node:process';
 
 const busName = 'org.freedesktop.Telepathy.ConnectionManager.hush';
+const ktpBusName = 'org.freedesktop.Telepathy.Client.KTp.Proxy';
 const source = dirname(import.meta.dirname);
 const home = process.env.HOME || homedir();
 const dataHome = absolute(process.env.XDG_DATA_HOME) ?? join(home, '.local/share');
 const bundle = join(dataHome, 'hush/hush.cjs');
 const client = join(dataHome, 'hush/hushctl.cjs');
+const ktpBundle = join(dataHome, 'hush/hush-ktp.cjs');
 /** Where the XDG specification has the programs of one user. */
 const launcher = join(home, '.local/bin/hushctl');
 
@@ -25,35 +27,43 @@ const files = [
   { path: join(dataHome, 'bash-completion/completions/hushctl'), mode: 0o644, content: () => readFileSync(join(source, 'data/hushctl.bash'), 'utf8') },
   ...['hush.1', 'hushctl.1'].map((page) => ({ path: join(dataHome, 'man/man1', page), mode: 0o644, content: () => readFileSync(join(source, 'data/man', page), 'utf8') })),
   { path: join(dataHome, 'telepathy/managers/hush.manager'), mode: 0o644, content: () => readFileSync(join(source, 'data/hush.manager'), 'utf8') },
-  { path: join(dataHome, `dbus-1/services/${busName}.service`), mode: 0o644, content: () => fill(`data/${busName}.service.in`, quoted) },
+  { path: join(dataHome, `dbus-1/services/${busName}.service`), mode: 0o644, content: () => fill(`data/${busName}.service.in`, bundle, quoted) },
   // In a unit, % begins a specifier; quotes and backslashes never get there.
-  { path: join(dataHome, 'systemd/user/hush.service'), mode: 0o644, content: () => fill('systemd/hush.service.in', (part) => quoted(part).replaceAll('%', '%%')) },
+  { path: join(dataHome, 'systemd/user/hush.service'), mode: 0o644, content: () => fill('systemd/hush.service.in', bundle, (part) => quoted(part).replaceAll('%', '%%')) },
 ];
 
-/** Activation gives no environment beyond the bus address, no PATH either: the command is absolute. */
-const command = [process.execPath, bundle];
+/** The lock of KDE Telepathy, where it is wanted. A user's own files go before those of the system with the same names, which are KDE's own OTR. */
+const ktpFiles = [
+  { path: ktpBundle, mode: 0o755, content: () => readFileSync(join(source, 'dist/hush-ktp.cjs'), 'utf8') },
+  { path: join(dataHome, 'telepathy/clients/KTp.Proxy.client'), mode: 0o644, content: () => readFileSync(join(source, 'data/KTp.Proxy.client'), 'utf8') },
+  { path: join(dataHome, `dbus-1/services/${ktpBusName}.service`), mode: 0o644, content: () => fill(`data/${ktpBusName}.service.in`, ktpBundle, quoted) },
+];
 
-function main(action) {
-  if (action === 'install') install();
-  else if (action === 'uninstall') uninstall();
-  else fail('usage: node data/install.mjs install|uninstall', 64);
+function main([action, ...options]) {
+  const withKtp = options.includes('--ktp');
+  const isUnderstood = action === 'install' ? options.every((option) => option === '--ktp') : action === 'uninstall' && options.length === 0;
+  if (!isUnderstood) fail('usage: node data/install.mjs install [--ktp] | uninstall', 64);
+  if (action === 'install') install(withKtp);
+  else uninstall();
 }
 
-function install() {
-  for (const program of ['dist/hush.cjs', 'dist/hushctl.cjs']) if (!existsSync(join(source, program))) fail(`${program} is missing: run \`npm run build\` first`, 1);
+/** `withKtp`: the lock of KDE Telepathy, too. Without it, one that is there stays as it is. */
+function install(withKtp) {
+  for (const program of ['dist/hush.cjs', 'dist/hushctl.cjs', ...(withKtp ? ['dist/hush-ktp.cjs'] : [])]) if (!existsSync(join(source, program))) fail(`${program} is missing: run \`npm run build\` first`, 1);
   // All texts before the first write: a path that cannot be written into a service file leaves nothing behind.
-  const texts = files.map((file) => ({ ...file, text: file.content() }));
+  const texts = [...files, ...(withKtp ? ktpFiles : [])].map((file) => ({ ...file, text: file.content() }));
   for (const { path, mode, text } of texts) say(write(path, text, mode) ? 'written' : 'unchanged', path);
   announce(true);
   console.log(`\nhush runs with ${process.execPath}. Install again when that moves.`);
   console.log('Next: add a Jabber account in your Telepathy client, or see that hush answers:');
   console.log(`  busctl --user introspect ${busName} /${busName.replaceAll('.', '/')}`);
+  if (withKtp) console.log("hush-ktp stands in the place of KDE Telepathy's own OTR, for all accounts, after the next login.");
   const isFound = (process.env.PATH ?? '').split(':').includes(dirname(launcher));
   console.log(isFound ? 'hushctl shows and steers how your conversations are secured: man hushctl' : `hushctl shows and steers how your conversations are secured. Put ${dirname(launcher)} into your PATH to find it and its manual.`);
 }
 
 function uninstall() {
-  for (const { path } of files) {
+  for (const { path } of [...files, ...ktpFiles.filter((file) => existsSync(file.path))]) {
     const isThere = existsSync(path);
     rmSync(path, { force: true });
     say(isThere ? 'removed' : 'not there', path);
@@ -118,9 +128,10 @@ function write(path, text, mode) {
   return true;
 }
 
-function fill(template, quote) {
+/** Activation gives no environment beyond the bus address, no PATH either: the command is absolute. */
+function fill(template, program, quote) {
   const text = readFileSync(join(source, template), 'utf8');
-  return text.replace('@EXEC@', () => command.map(quote).join(' '));
+  return text.replace('@EXEC@', () => [process.execPath, program].map(quote).join(' '));
 }
 
 /** One word of a command line, as both D-Bus and systemd read it. */
@@ -159,4 +170,4 @@ function fail(message, code) {
   process.exit(code);
 }
 
-main(process.argv[2]);
+main(process.argv.slice(2));

@@ -2,6 +2,7 @@
 
 const TELEPATHY = 'org.freedesktop.Telepathy.Error.';
 const DBUS = 'org.freedesktop.DBus.Error.';
+const PROXY = 'org.freedesktop.TelepathyProxy.Error.';
 
 /** Condition → D-Bus error name. Source: Telepathy specification, section Errors; D-Bus specification for the `DBUS` ones. */
 const names = {
@@ -59,6 +60,9 @@ const names = {
   'property-read-only': DBUS + 'PropertyReadOnly',
   'invalid-args': DBUS + 'InvalidArgs',
   'limits-exceeded': DBUS + 'LimitsExceeded',
+  // What the chat window of KDE Telepathy knows of what stands before a channel.
+  'proxy-not-connected': PROXY + 'NotConnected',
+  'proxy-encryption-error': PROXY + 'EncryptionError',
   // What a peer or server sent that cannot be used; these reach a client only inside the ones above.
   'invalid-jid': TELEPATHY + 'InvalidHandle',
   'invalid-data': TELEPATHY + 'ServiceConfused',

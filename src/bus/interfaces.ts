@@ -329,6 +329,31 @@ export interface InterfaceMap {
       Sent: [timestamp: number, type: number, text: string];
     };
   };
+  /** A program that the channel dispatcher tells of channels. */
+  'org.freedesktop.Telepathy.Client': {
+    methods: {};
+    properties: {
+      /** In what ways it wants to be told. */
+      Interfaces: { type: string[]; access: 'read' };
+    };
+    signals: {};
+  };
+  /** A client that sees channels before anybody handles them. */
+  'org.freedesktop.Telepathy.Client.Observer': {
+    methods: {
+      /** There are new channels, of one connection. */
+      ObserveChannels: { in: [account: ObjectPath, connection: ObjectPath, channels: [ObjectPath, VariantMap][], dispatchOperation: ObjectPath, requestsSatisfied: ObjectPath[], observerInfo: VariantMap]; out: [] };
+    };
+    properties: {
+      /** Which channels: those whose immutable properties are as in one of these. */
+      ObserverChannelFilter: { type: VariantMap[]; access: 'read' };
+      /** Whether it wants to be told again of channels that were there when it was started. */
+      Recover: { type: boolean; access: 'read' };
+      /** Whether approvers, too, wait until it has returned, as handlers do. */
+      DelayApprovers: { type: boolean; access: 'read' };
+    };
+    signals: {};
+  };
   /** One account's connection to its server. */
   'org.freedesktop.Telepathy.Connection': {
     methods: {
@@ -803,6 +828,98 @@ export interface InterfaceMap {
     };
     signals: {};
   };
+  /** What the chat window of KDE Telepathy asks instead of a text channel, for its lock button. */
+  'org.kde.TelepathyProxy.ChannelProxy.Interface.OTR': {
+    methods: {
+      /** From now on a window talks through this object. */
+      ConnectProxy: { in: []; out: [] };
+      /** It does not any more. */
+      DisconnectProxy: { in: []; out: [] };
+      /** Messages.SendMessage of the channel. */
+      SendMessage: { in: [message: VariantMap[], flags: number]; out: [token: string] };
+      /** Type.Text.AcknowledgePendingMessages of the channel. */
+      AcknowledgePendingMessages: { in: [ids: number[]]; out: [] };
+      /** Secures the channel; returns when it is, at once when it is already. */
+      Initialize: { in: []; out: [] };
+      /** Ends the session: the channel is finished. */
+      Stop: { in: []; out: [] };
+      /** True: the user has compared the fingerprint with the contact over another way. */
+      TrustFingerprint: { in: [fingerprint: string, trust: boolean]; out: [] };
+      /** PeerAuthentication.StartSharedSecret of the channel. */
+      StartPeerAuthentication: { in: [question: string, secret: string]; out: [] };
+      /** PeerAuthentication.AnswerSharedSecret of the channel. */
+      RespondPeerAuthentication: { in: [secret: string]; out: [] };
+      /** PeerAuthentication.AbortSharedSecret of the channel; nothing happens when there is nothing to give up. */
+      AbortPeerAuthentication: { in: []; out: [] };
+    };
+    properties: {
+      /** The channel. */
+      WrappedChannel: { type: ObjectPath; access: 'read' };
+      /** A window talks through this object. */
+      Connected: { type: boolean; access: 'read' };
+      /** What the channel has that nobody has acknowledged yet, oldest first, with the channel's own numbers. */
+      PendingMessages: { type: VariantMap[][]; access: 'read' };
+      /** 0 not private, 1 private with somebody who is not verified, 2 private and verified, 3 finished: nothing can be sent. */
+      TrustLevel: { type: number; access: 'read' };
+      /** Of our own key in the session; empty without. */
+      LocalFingerprint: { type: string; access: 'read' };
+      /** Of the contact's key in the session; empty without. */
+      RemoteFingerprint: { type: string; access: 'read' };
+    };
+    signals: {
+      /** That of the channel. */
+      MessageSent: [content: VariantMap[], flags: number, messageToken: string];
+      /** That of the channel. */
+      MessageReceived: [message: VariantMap[]];
+      /** That of the channel. */
+      PendingMessagesRemoved: [messageIds: number[]];
+      /** TrustLevel is another one. */
+      TrustLevelChanged: [trustLevel: number];
+      /** There is a new session in the place of one that lived. */
+      SessionRefreshed: [];
+      /** The contact asks for the secret. */
+      PeerAuthenticationRequested: [question: string];
+      /** The secrets were compared: the same, or not. */
+      PeerAuthenticationConcluded: [authenticated: boolean];
+      /** Our part has left; what comes of it is not known yet. */
+      PeerAuthenticationInProgress: [];
+      /** One of the two has given up. */
+      PeerAuthenticationAborted: [];
+      /** The secrets could not be compared. */
+      PeerAuthenticationError: [];
+      /** The contact's part was none that an honest program sends. */
+      PeerAuthenticationCheated: [];
+    };
+  };
+  /** What KDE Telepathy's settings ask about keys, at /org/freedesktop/TelepathyProxy/ProxyService. */
+  'org.kde.TelepathyProxy.ProxyService': {
+    methods: {
+      /** NotImplemented: an account of hush has a key from its first login, and replacing it is Connection.Interface.Security.ReplaceIdentity. */
+      GeneratePrivateKey: { in: [account: ObjectPath]; out: [] };
+      /** Of the account's own key; "" where none is known. */
+      GetFingerprintForAccount: { in: [account: ObjectPath]; out: [fingerprint: string] };
+      /** Keys of contacts that are remembered. */
+      GetKnownFingerprints: { in: [account: ObjectPath]; out: [fingerprints: [string, string, boolean, boolean][]] };
+      /** TrustFingerprint of the conversation with the contact that uses the key now; NotAvailable without one. */
+      TrustFingerprint: { in: [account: ObjectPath, contact: string, fingerprint: string, trust: boolean]; out: [] };
+      /** Connection.Interface.Security.ForgetPeer, when this is the only key of the contact that is remembered; DoesNotExist when it is not remembered, NotImplemented when there are others: hush forgets a contact as a whole. */
+      ForgetFingerprint: { in: [account: ObjectPath, contact: string, fingerprint: string]; out: [] };
+    };
+    properties: {
+      /** 0 always, 1 as far as possible, 2 by hand, 3 never. */
+      PolicySettings: { type: number; access: 'readwrite' };
+    };
+    signals: {
+      /** A window talks through this object from now on. */
+      ProxyConnected: [proxy: ObjectPath];
+      /** It does not any more, or the channel has gone. */
+      ProxyDisconnected: [proxy: ObjectPath];
+      /** Never sent. */
+      KeyGenerationStarted: [account: ObjectPath];
+      /** Never sent. */
+      KeyGenerationFinished: [account: ObjectPath, error: boolean];
+    };
+  };
 }
 
 export type InterfaceName = keyof InterfaceMap;
@@ -1012,6 +1129,24 @@ export const interfaceTables: Readonly<Record<InterfaceName, InterfaceTable>> = 
       SendError: { signature: 'uuus', names: ['Error', 'Timestamp', 'Type', 'Text'], deprecated: true },
       Sent: { signature: 'uus', names: ['Timestamp', 'Type', 'Text'], deprecated: true },
     },
+  },
+  'org.freedesktop.Telepathy.Client': {
+    methods: {},
+    properties: {
+      Interfaces: { signature: 'as', access: 'read', emitsChange: 'const' },
+    },
+    signals: {},
+  },
+  'org.freedesktop.Telepathy.Client.Observer': {
+    methods: {
+      ObserveChannels: { in: 'ooa(oa{sv})oaoa{sv}', inNames: ['Account', 'Connection', 'Channels', 'Dispatch_Operation', 'Requests_Satisfied', 'Observer_Info'], out: '', outNames: [] },
+    },
+    properties: {
+      ObserverChannelFilter: { signature: 'aa{sv}', access: 'read', emitsChange: 'const' },
+      Recover: { signature: 'b', access: 'read', emitsChange: 'const' },
+      DelayApprovers: { signature: 'b', access: 'read', emitsChange: 'const' },
+    },
+    signals: {},
   },
   'org.freedesktop.Telepathy.Connection': {
     methods: {
@@ -1313,5 +1448,58 @@ export const interfaceTables: Readonly<Record<InterfaceName, InterfaceTable>> = 
       Statuses: { signature: 'a{s(ubb)}', access: 'read', emitsChange: 'const' },
     },
     signals: {},
+  },
+  'org.kde.TelepathyProxy.ChannelProxy.Interface.OTR': {
+    methods: {
+      ConnectProxy: { in: '', inNames: [], out: '', outNames: [] },
+      DisconnectProxy: { in: '', inNames: [], out: '', outNames: [] },
+      SendMessage: { in: 'aa{sv}u', inNames: ['Message', 'Flags'], out: 's', outNames: ['Token'] },
+      AcknowledgePendingMessages: { in: 'au', inNames: ['IDs'], out: '', outNames: [] },
+      Initialize: { in: '', inNames: [], out: '', outNames: [] },
+      Stop: { in: '', inNames: [], out: '', outNames: [] },
+      TrustFingerprint: { in: 'sb', inNames: ['Fingerprint', 'Trust'], out: '', outNames: [] },
+      StartPeerAuthentication: { in: 'ss', inNames: ['Question', 'Secret'], out: '', outNames: [] },
+      RespondPeerAuthentication: { in: 's', inNames: ['Secret'], out: '', outNames: [] },
+      AbortPeerAuthentication: { in: '', inNames: [], out: '', outNames: [] },
+    },
+    properties: {
+      WrappedChannel: { signature: 'o', access: 'read', emitsChange: 'const' },
+      Connected: { signature: 'b', access: 'read', emitsChange: 'false' },
+      PendingMessages: { signature: 'aaa{sv}', access: 'read', emitsChange: 'false' },
+      TrustLevel: { signature: 'u', access: 'read', emitsChange: 'false' },
+      LocalFingerprint: { signature: 's', access: 'read', emitsChange: 'false' },
+      RemoteFingerprint: { signature: 's', access: 'read', emitsChange: 'false' },
+    },
+    signals: {
+      MessageSent: { signature: 'aa{sv}us', names: ['Content', 'Flags', 'Message_Token'] },
+      MessageReceived: { signature: 'aa{sv}', names: ['Message'] },
+      PendingMessagesRemoved: { signature: 'au', names: ['Message_IDs'] },
+      TrustLevelChanged: { signature: 'u', names: ['Trust_Level'] },
+      SessionRefreshed: { signature: '', names: [] },
+      PeerAuthenticationRequested: { signature: 's', names: ['Question'] },
+      PeerAuthenticationConcluded: { signature: 'b', names: ['Authenticated'] },
+      PeerAuthenticationInProgress: { signature: '', names: [] },
+      PeerAuthenticationAborted: { signature: '', names: [] },
+      PeerAuthenticationError: { signature: '', names: [] },
+      PeerAuthenticationCheated: { signature: '', names: [] },
+    },
+  },
+  'org.kde.TelepathyProxy.ProxyService': {
+    methods: {
+      GeneratePrivateKey: { in: 'o', inNames: ['Account'], out: '', outNames: [] },
+      GetFingerprintForAccount: { in: 'o', inNames: ['Account'], out: 's', outNames: ['Fingerprint'] },
+      GetKnownFingerprints: { in: 'o', inNames: ['Account'], out: 'a(ssbb)', outNames: ['Fingerprints'] },
+      TrustFingerprint: { in: 'ossb', inNames: ['Account', 'Contact', 'Fingerprint', 'Trust'], out: '', outNames: [] },
+      ForgetFingerprint: { in: 'oss', inNames: ['Account', 'Contact', 'Fingerprint'], out: '', outNames: [] },
+    },
+    properties: {
+      PolicySettings: { signature: 'u', access: 'readwrite', emitsChange: 'false' },
+    },
+    signals: {
+      ProxyConnected: { signature: 'o', names: ['Proxy'] },
+      ProxyDisconnected: { signature: 'o', names: ['Proxy'] },
+      KeyGenerationStarted: { signature: 'o', names: ['Account'] },
+      KeyGenerationFinished: { signature: 'ob', names: ['Account', 'Error'] },
+    },
   },
 };

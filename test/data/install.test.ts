@@ -26,6 +26,7 @@ beforeEach(async () => {
   for (const name of ['data', 'systemd']) await cp(join(root, name), join(checkout, name), { recursive: true });
   await mkdir(join(checkout, 'dist'));
   await writeFile(join(checkout, 'dist/hush.cjs'), stub);
+  await writeFile(join(checkout, 'dist/hush-ktp.cjs'), stub);
   await writeFile(join(checkout, 'dist/hushctl.cjs'), "console.log('hushctl', ...process.argv.slice(2));\n");
 });
 afterEach(() => rm(folder, { recursive: true }));
@@ -42,8 +43,9 @@ const paths = [
 ];
 const launcher = (): string => join(folder, '.local/bin/hushctl');
 
+/** `action`: with its options. */
 function script(action: string, environment: Record<string, string | undefined> = {}): Promise<string> {
-  return run(process.execPath, [join(checkout, 'data/install.mjs'), action], {
+  return run(process.execPath, [join(checkout, 'data/install.mjs'), ...action.split(' ')], {
     environment: { HOME: folder, XDG_DATA_HOME: dataHome, XDG_CONFIG_HOME: undefined, XDG_RUNTIME_DIR: undefined, DBUS_SESSION_BUS_ADDRESS: undefined, ...environment },
   });
 }
@@ -147,10 +149,31 @@ describe('nothing is written', () => {
     expect(existsSync(dataHome)).toBe(false);
   });
 
-  test('for an action that is none', async () => {
-    await expect(script('instal')).rejects.toThrow('usage: ');
+  test.each(['instal', 'install --kpt', 'uninstall --ktp'])('for what nobody understands: %s', async (action) => {
+    await expect(script(action)).rejects.toThrow('usage: ');
     expect(existsSync(dataHome)).toBe(false);
   });
+
+  test('for KDE Telepathy, without its bundle', async () => {
+    await rm(join(checkout, 'dist/hush-ktp.cjs'));
+    await expect(script('install --ktp')).rejects.toThrow('npm run build');
+    expect(existsSync(dataHome)).toBe(false);
+  });
+});
+
+test('the lock of KDE Telepathy comes only when it is asked for, stays when hush is installed again, and goes with hush', async () => {
+  const name = 'org.freedesktop.Telepathy.Client.KTp.Proxy';
+  const ktpPaths = [`dbus-1/services/${name}.service`, 'hush/hush-ktp.cjs', 'telepathy/clients/KTp.Proxy.client'];
+  const all = [...paths, ...ktpPaths].sort();
+  expect(await script('install --ktp')).toContain("in the place of KDE Telepathy's own OTR");
+  expect(await installed()).toEqual(all);
+  const service = parseKeyFile(await readFile(join(dataHome, ktpPaths[0]!), 'utf8')).get('D-BUS Service')!;
+  expect(Object.fromEntries(service)).toEqual({ Name: name, Exec: `${process.execPath} "${join(dataHome, 'hush/hush-ktp.cjs')}"` });
+  expect(parseKeyFile(await readFile(join(dataHome, ktpPaths[2]!), 'utf8')).get('org.freedesktop.Telepathy.Client.Observer')!.get('Recover')).toBe('true');
+  expect(await script('install')).not.toContain('KDE');
+  expect(await installed()).toEqual(all);
+  expect((await script('uninstall')).match(/^removed /gm)).toHaveLength(all.length + 1);
+  expect(await installed()).toEqual([]);
 });
 
 describe('a session bus', () => {

@@ -10,7 +10,7 @@ import type { Account, AccountParameters } from '../harness/mission-control.ts';
 import { startProsody } from '../harness/prosody.ts';
 import type { Prosody, ProsodyOptions } from '../harness/prosody.ts';
 import { startSession } from '../harness/session.ts';
-import type { Session } from '../harness/session.ts';
+import type { Service, Session } from '../harness/session.ts';
 import { SlixmppPeer } from '../harness/slixmpp-peer.ts';
 import { TelepathyClient } from '../harness/telepathy-client.ts';
 
@@ -32,10 +32,11 @@ export class Stage {
     this.events = this.client.events;
   }
 
-  static async open(options: { prosody?: ProsodyOptions; hush?: HushOptions } = {}): Promise<Stage> {
+  /** `services`: beside hush and Mission Control. */
+  static async open(options: { prosody?: ProsodyOptions; hush?: HushOptions; services?: readonly Service[] } = {}): Promise<Stage> {
     const prosody = await startProsody({ users: { alice: 'alice', bob: 'bob' }, ...options.prosody });
     try {
-      return new Stage(prosody, await startSession([hushService({ caFile: prosody.caFile, ...options.hush }), missionControlService()]));
+      return new Stage(prosody, await startSession([hushService({ caFile: prosody.caFile, ...options.hush }), missionControlService(), ...(options.services ?? [])]));
     } catch (error) {
       await prosody.stop();
       throw error;
