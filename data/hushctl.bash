@@ -45,8 +45,8 @@ _hushctl() {
   esac
   mapfile -t COMPREPLY < <(compgen -W "${words[*]}" -- "$current")
   if [[ $current == *@* && $COMP_WORDBREAKS == *@* ]]; then
-    # What stands before the last @ is, for bash, another word, and stays as it is.
-    COMPREPLY=("${COMPREPLY[@]#"${current%"${current##*@}"}"}")
+    # What stands before the last @ is, for bash, another word, and stays as it is; the @ itself belongs to this one.
+    COMPREPLY=("${COMPREPLY[@]#"${current%@*}"}")
   fi
 }
 

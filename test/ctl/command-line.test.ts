@@ -1,5 +1,6 @@
 /** What can be typed: mistakes are explained before anything is asked of hush, and manual, completion and program know the same words. */
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { Command } from 'commander';
@@ -7,6 +8,7 @@ import { claimNames } from '../../src/ctl/conversations.ts';
 import { Failure, failureOf } from '../../src/ctl/failure.ts';
 import { BusError } from '../../src/bus/connection.ts';
 import { commandLine, runCommand } from '../../src/ctl/program.ts';
+import { Program } from '../harness/process.ts';
 
 let written = '';
 const options = {
@@ -94,6 +96,27 @@ describe('the manual', () => {
     expect(flags).toHaveLength(4);
     for (const flag of flags) expect(manual).toContain(`.It Fl ${flag.slice(1)}`);
   });
+});
+
+test.each(['hush', 'hushctl'])('the manual of %s is set without complaint', async (name) => {
+  const set = async (file: string): Promise<string> => {
+    const program = new Program('man', ['--warnings=w', '--local-file', file], { environment: { MANWIDTH: '80', LC_ALL: 'C.UTF-8', PAGER: 'cat' } });
+    const complaints: string[] = [];
+    program.onLine((line, stream) => {
+      if (stream === 'stderr') complaints.push(line);
+    });
+    expect(await program.ended).toBe(0);
+    expect(program.output).toContain('EXIT STATUS');
+    return complaints.join('\n');
+  };
+  const page = join(data, 'man', `${name}.1`);
+  expect(await set(page)).toBe('');
+  // The control: what is no macro is complained of.
+  const folder = await mkdtemp(join(tmpdir(), 'hush-manual-'));
+  const broken = join(folder, 'broken.1');
+  await writeFile(broken, `${await readFile(page, 'utf8')}.Xq wrong\n`);
+  expect(await set(broken)).toContain('Xq');
+  await rm(folder, { recursive: true });
 });
 
 describe('completion', () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { run } from '../harness/process.ts';
+import { InTerminal } from './hushctl.ts';
 
 const script = join(import.meta.dirname, '../../data/hushctl.bash');
 let folder: string;
@@ -11,7 +12,7 @@ let folder: string;
 /** Stands for the program, which other tests ask for its words. */
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'hush-completion-'));
-  await writeFile(join(folder, 'hushctl'), '#!/bin/sh\n[ "$1" = words ] && case $2 in accounts) echo alice@localhost; echo alan@localhost ;; contacts) echo bob@localhost; echo bob@example.org; echo carol@localhost ;; channels) echo Text1 ;; esac\n');
+  await writeFile(join(folder, 'hushctl'), '#!/bin/sh\n[ "$1" = words ] && case $2 in accounts) echo alice@localhost; echo alan@localhost ;; contacts) echo bob@localhost; echo bob@example.org; echo carol@localhost ;; channels) echo Text1 ;; esac || echo asked for "$@"\n');
   await chmod(join(folder, 'hushctl'), 0o755);
   await writeFile(join(folder, 'my key.pem'), '');
 });
@@ -35,9 +36,9 @@ test.each([
   ['hushctl status --', ['--account', '--json', '--help', '--watch']],
   ['hushctl secure ', ['bob@localhost', 'bob@example.org', 'carol@localhost']],
   ['hushctl secure bo', ['bob@localhost', 'bob@example.org']],
-  // For bash @ begins a word of its own: what stands before it must not be put twice.
-  ['hushctl secure bob@', ['localhost', 'example.org']],
-  ['hushctl secure bob@lo', ['localhost']],
+  // For bash @ begins a word of its own, and is part of it.
+  ['hushctl secure bob@', ['@localhost', '@example.org']],
+  ['hushctl secure bob@lo', ['@localhost']],
   ['hushctl end --channel ', ['Text1']],
   ['hushctl verify bob@localhost --s', ['--secret']],
   ['hushctl verify bob@localhost --question ', []],
@@ -54,4 +55,15 @@ test.each([
   ['hushctl nonsense ', []],
 ])('%j is completed', async (line, words) => {
   expect(await completed(line)).toEqual(words);
+});
+
+test('a person at a bash who presses TAB gets what they mean', async () => {
+  const bash = new InTerminal(['bash', '--norc', '-i'], { PATH: `${folder}${delimiter}${process.env.PATH!}`, PS1: '> ', HISTFILE: '' });
+  bash.type(`. '${script}'\n`);
+  for (const [typed, meant] of [['hushctl sec\tca\t', 'secure carol@localhost'], ['hushctl verify bob@lo\t--sec\t', 'verify bob@localhost --secret'], ['hushctl end carol@\t', 'end carol@localhost']] as const) {
+    bash.type(`${typed}\n`);
+    await bash.shows(new RegExp(`^asked for ${meant}$`, 'm'));
+  }
+  bash.type('exit\n');
+  expect(await bash.ended).toBe(0);
 });

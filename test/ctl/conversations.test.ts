@@ -118,7 +118,7 @@ describe('status', () => {
   });
 
   test('on a terminal is coloured, and drawn anew while it is watched', async () => {
-    const watching = new InTerminal(['status', '--watch'], { address: alice.session.address });
+    const watching = InTerminal.hushctl(['status', '--watch'], { address: alice.session.address });
     await watching.shows(/no conversation/);
     const { out } = await secured();
     await watching.shows(/\x1b\[H\x1b\[2J[^]*\x1b\[32m● secure \(xtls\)\x1b\[0m/);
@@ -213,7 +213,7 @@ describe('verify, by number', () => {
 
   test.each([['y', /✓ bob@localhost is verified/, 2], ['later', /Nothing has changed/, 1], ['n', /the conversation is over/i, 3]] as const)('asks on a terminal, and is answered %s', async (answer, said, trust) => {
     const { out } = await secured();
-    const asking = new InTerminal(['verify', bob.jid], { address: alice.session.address });
+    const asking = InTerminal.hushctl(['verify', bob.jid], { address: alice.session.address });
     await asking.shows(/Are they the same\? \[yes\/no\/later\] /);
     // White on black, whatever the colours of the terminal.
     expect(asking.screen).toContain('\x1b[97;40m██ ▄▄▄▄▄ █');
@@ -267,7 +267,7 @@ describe('verify, by a secret', () => {
   test('reads it from a terminal without showing it', async () => {
     const { incoming } = await secured();
     const asked = signalOf(incoming, 'SharedSecretRequested');
-    const asking = new InTerminal(['verify', bob.jid, '--secret'], { address: alice.session.address });
+    const asking = InTerminal.hushctl(['verify', bob.jid, '--secret'], { address: alice.session.address });
     await asking.shows(/The secret that only you and bob@localhost know: $/);
     // With a slip of the finger taken back.
     asking.type('the blue househ\x7f\r');
@@ -325,7 +325,7 @@ describe('peers, trust, forget', () => {
     // Which key: a script has to say.
     expect(await run('trust', bob.jid)).toEqual({ code: 2, out: '', err: `hushctl: which key?\n  next: If this one is theirs: hushctl trust bob@localhost ${fingerprint}` });
     expect(await run('trust', bob.jid, ...'0'.repeat(64).match(/.{8}/g)!)).toMatchObject({ code: 1, err: expect.stringContaining(`error: ${T}DoesNotExist`) as unknown });
-    const asking = new InTerminal(['trust', bob.jid], { address: alice.session.address });
+    const asking = InTerminal.hushctl(['trust', bob.jid], { address: alice.session.address });
     await asking.shows(/Is it theirs\? \[yes\/no\] /);
     expect(asking.screen).toContain(fingerprint);
     asking.type('yes\r');

@@ -38,7 +38,7 @@ export async function hushctl(args: readonly string[], options: HushctlOptions):
   return { code, out: lines.stdout.join('\n'), err: lines.stderr.join('\n') };
 }
 
-/** hushctl in a pseudo-terminal of its own: `script` of bsdutils makes one, which echoes like any terminal. */
+/** A program in a pseudo-terminal of its own: `script` of bsdutils makes one, which echoes like any terminal. */
 export class InTerminal {
   readonly #child: ChildProcess;
   readonly #listeners = new Set<() => void>();
@@ -46,16 +46,22 @@ export class InTerminal {
   /** All that has come on the screen. */
   screen = '';
 
-  constructor(args: readonly string[], { address }: HushctlOptions) {
-    const command = ['exec', process.execPath, program, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
-    const environment = { ...process.env, DBUS_SESSION_BUS_ADDRESS: address, NO_COLOR: '', TERM: 'xterm', SHELL: '/bin/sh' };
-    this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', 'script', '--quiet', '--return', '--flush', '--command', `stty cols 100; ${command}`, '/dev/null'], { env: environment, stdio: ['pipe', 'pipe', 'inherit'] });
+  constructor(command: readonly string[], environment: Readonly<Record<string, string>>) {
+    const line = ['exec', ...command].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+    this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', 'script', '--quiet', '--return', '--flush', '--command', `stty cols 100; ${line}`, '/dev/null'], {
+      env: { ...process.env, NO_COLOR: '', TERM: 'xterm', SHELL: '/bin/sh', ...environment },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     this.#child.stdout!.setEncoding('utf8').on('data', (text: string) => {
       this.screen += text.replaceAll('\r\n', '\n');
       for (const listener of [...this.#listeners]) listener();
     });
     this.ended = once(this.#child, 'close').then(([code]) => code as number);
     this.ended.catch(() => undefined);
+  }
+
+  static hushctl(args: readonly string[], { address }: HushctlOptions): InTerminal {
+    return new InTerminal([process.execPath, program, ...args], { DBUS_SESSION_BUS_ADDRESS: address });
   }
 
   type(text: string): void {
