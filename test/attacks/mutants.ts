@@ -28,7 +28,7 @@ const resultsIn = (folder: string): string => join(folder, 'results.json');
 /** A copy of everything that tests need; the packages are shared. */
 async function workspace(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'hush-mutants-'));
-  for (const name of ['src', 'test', 'interfaces', 'data', 'systemd', 'package.json', 'tsconfig.json', 'build.mjs', 'jest.config.mjs', 'README.md']) {
+  for (const name of ['src', 'test', 'interfaces', 'data', 'systemd', 'package.json', 'package-lock.json', '.npmrc', 'tsconfig.json', 'build.mjs', 'jest.config.mjs', 'README.md']) {
     await cp(join(root, name), join(folder, name), { recursive: true });
   }
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));

@@ -12,8 +12,9 @@ import type { RawMessage } from './fake-bus.ts';
 export class RawPeer {
   readonly #socket: Socket;
   readonly #framer = new Framer();
-  readonly #received: Incoming[] = [];
-  #notify = (): void => undefined;
+  /** By the serial they answer. */
+  readonly #replies = new Map<number, Incoming>();
+  readonly #waiting = new Map<number, () => void>();
   name = '';
 
   private constructor(socket: Socket) {
@@ -30,10 +31,9 @@ export class RawPeer {
     const peer = new RawPeer(socket);
     socket.on('data', (chunk) => {
       peer.#framer.push(chunk);
-      for (let frame = peer.#framer.next(); frame !== undefined; frame = peer.#framer.next()) peer.#received.push(new Incoming(frame.bytes, frame.isComplete));
-      peer.#notify();
+      for (let frame = peer.#framer.next(); frame !== undefined; frame = peer.#framer.next()) peer.#take(new Incoming(frame.bytes, frame.isComplete));
     });
-    socket.on('close', () => peer.#notify());
+    socket.on('close', () => peer.#waiting.forEach((wake) => wake()));
     peer.send({ type: 1, serial: 1, fields: [[1, new Variant('o', '/org/freedesktop/DBus')], [2, new Variant('s', 'org.freedesktop.DBus')], [3, new Variant('s', 'Hello')], [6, new Variant('s', 'org.freedesktop.DBus')]] });
     peer.name = String((await peer.reply(1))?.body()[0]);
     return peer;
@@ -49,11 +49,14 @@ export class RawPeer {
 
   /** The reply to `serial`; undefined when the bus throws this peer out instead. */
   async reply(serial: number): Promise<Incoming | undefined> {
-    for (;;) {
-      const found = this.#received.find(({ replySerial }) => replySerial === serial);
-      if (found !== undefined || this.isClosed) return found;
-      await new Promise<void>((resolve) => (this.#notify = resolve));
-    }
+    if (!this.#replies.has(serial) && !this.isClosed) await new Promise<void>((resolve) => this.#waiting.set(serial, resolve));
+    return this.#replies.get(serial);
+  }
+
+  #take(message: Incoming): void {
+    this.#replies.set(message.replySerial, message);
+    this.#waiting.get(message.replySerial)?.();
+    this.#waiting.delete(message.replySerial);
   }
 
   async close(): Promise<void> {

@@ -37,9 +37,12 @@ export class Person {
     this.#parameters = { account: server.jid(user), password: user, server: '127.0.0.1', port: server.port, ...parameters };
   }
 
-  /** Logs in. `parameters`: of the account, beside or instead of the usual ones. */
-  static async arrive(user: string, server: Server, { parameters = {}, ...hush }: HushOptions & { parameters?: Readonly<Record<string, string | number | boolean | Variant>> } = {}): Promise<Person> {
+  /** Logs in. `parameters`: of the account, beside or instead of the usual ones. `before`: what is done on the bus before hush is. */
+  static async arrive(
+    user: string, server: Server, { parameters = {}, before, ...hush }: HushOptions & { parameters?: Readonly<Record<string, string | number | boolean | Variant>>; before?: (session: Session) => Promise<void> } = {},
+  ): Promise<Person> {
     const person = new Person(user, server, await startSession([hushService({ caFile: server.caFile, ...hush })]), parameters);
+    await before?.(person.session);
     await person.connect();
     return person;
   }
