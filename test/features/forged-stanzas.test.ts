@@ -386,7 +386,9 @@ describe('an address in a message', () => {
     expect(messages.map(({ text }) => text)).toEqual([url, `aesgcm://127.0.0.1:${trapPort}/x#00`, 'picture', 'file']);
     expect(wrote).toBe('');
     expect(await notice(iq(from, `<query xmlns='jabber:iq:oob'><url>${url}</url></query>`))).toEqual(refused(from));
-    expect(await notice(message(from, `<event xmlns='http://jabber.org/protocol/pubsub#event'><items node='urn:xmpp:avatar:metadata'><item id='${'a'.repeat(40)}'><metadata xmlns='urn:xmpp:avatar:metadata'><info id='${'a'.repeat(40)}' bytes='10' type='image/png' url='${url}'/></metadata></item></items></event>`, "type='headline'"))).toEqual(nothing);
+    const picture = await notice(message(from.split('/')[0], `<event xmlns='http://jabber.org/protocol/pubsub#event'><items node='urn:xmpp:avatar:metadata'><item id='${'a'.repeat(40)}'><metadata xmlns='urn:xmpp:avatar:metadata'><info id='${'a'.repeat(40)}' bytes='10' type='image/png' url='${url}'/></metadata></item></items></event>`, "type='headline'"));
+    expect(picture.wrote).toBe('');
+    expect(hush.events.all({ name: 'AvatarUpdated', args: (args: unknown) => (args as unknown[])[1] === 'a'.repeat(40) })).toEqual([]);
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(knocks).toBe(0);
   });

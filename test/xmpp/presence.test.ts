@@ -102,7 +102,7 @@ describe('presence of contacts', () => {
   });
 });
 
-describe('presence of others', () => {
+describe('presence of others [A16]', () => {
   test.each([
     ['a stranger', { [alice]: 'both' }, 'mallory@evil.example/r'],
     ['a contact whom we may not see', { [alice]: 'from' }, `${alice}/r`],
