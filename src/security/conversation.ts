@@ -52,8 +52,8 @@ export interface ConversationListener {
 }
 
 export interface ConversationOwner {
-  /** A message came inside the session of this conversation. */
-  opened(conversation: Conversation, message: Element): void;
+  /** A message came inside the session of this conversation. False: there was no place for it. */
+  opened(conversation: Conversation, message: Element): unknown;
   /** It has just become secure. */
   secured(conversation: Conversation, session: Session): void;
   /** Its session is over, whatever state it had reached. */

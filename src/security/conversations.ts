@@ -294,8 +294,8 @@ export class Conversations implements ConversationOwner {
 
   // What conversations tell
 
-  opened(conversation: Conversation, message: Element): void {
-    this.#around.gate().openSecured(conversation, message);
+  opened(conversation: Conversation, message: Element): boolean {
+    return this.#around.gate().openSecured(conversation, message);
   }
 
   secured(conversation: Conversation, session: Session): void {

@@ -65,7 +65,7 @@ export interface GateOptions {
 
 export class Gate {
   readonly #options: GateOptions;
-  readonly #listeners = new Set<(opened: Opened) => void>();
+  readonly #listeners = new Set<(opened: Opened) => unknown>();
 
   constructor(options: GateOptions) {
     this.#options = options;
@@ -130,15 +130,15 @@ export class Gate {
     }
   }
 
-  /** Takes a message that came inside the session of a conversation. */
-  openSecured(conversation: Conversation, message: Element): void {
+  /** Takes a message that came inside the session of a conversation. False: there was no place for it. */
+  openSecured(conversation: Conversation, message: Element): boolean {
     const { session } = conversation;
-    if (session === undefined || conversation.state !== SecurityState.secure) return;
-    this.#deliver({ message, from: session.peer, origin: 'direct', sentAt: undefined, conversation, mechanism: session.mechanism, claims: claimsOf(session.facts) } as Opened);
+    if (session === undefined || conversation.state !== SecurityState.secure) return true;
+    return this.#deliver({ message, from: session.peer, origin: 'direct', sentAt: undefined, conversation, mechanism: session.mechanism, claims: claimsOf(session.facts) } as Opened);
   }
 
-  /** Calls `listener` with every message that comes in. */
-  onOpened(listener: (opened: Opened) => void): () => void {
+  /** Calls `listener` with every message that comes in. It returns false where there was no place for it. */
+  onOpened(listener: (opened: Opened) => unknown): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -158,14 +158,16 @@ export class Gate {
     return { id: plain.send(conversation.address, message), mechanism: plain.mechanism } as Sealed;
   }
 
-  #deliver(opened: Opened): void {
+  #deliver(opened: Opened): boolean {
+    let isTaken = true;
     for (const listener of this.#listeners) {
       try {
-        listener(opened);
+        if (listener(opened) === false) isTaken = false;
       } catch (error) {
         this.#options.log.error({ err: error }, 'a message was not taken');
       }
     }
+    return isTaken;
   }
 }
 

@@ -80,8 +80,8 @@ export interface Session {
 export interface SessionListener {
   /** `state`, `facts` or `details` are different now; one call per transition. */
   changed?(): void;
-  /** A `<message/>` of the peer, authenticated; receipts are taken out. Only between `secure` and `ended`. */
-  opened?(message: Element): void;
+  /** A `<message/>` of the peer, authenticated; receipts are taken out. Only between `secure` and `ended`. False: there was no place for it, and it is not acknowledged. */
+  opened?(message: Element): unknown;
   /** The peer has acknowledged the message with this id. */
   delivered?(id: string): void;
   /** Once, after `changed` for state `ended`; nothing follows. */

@@ -201,13 +201,13 @@ class TextChannels implements ChannelManager {
     return true;
   }
 
-  #opened(opened: Opened): void {
+  /** False: there was no place for it. */
+  #opened(opened: Opened): boolean {
     // What had come and waited for its turn when the user left: there is no channel any more to show it in.
-    if (this.#account.connection.hasEnded) return;
+    if (this.#account.connection.hasEnded) return false;
     const { message, from, origin, conversation } = opened;
-    if (conversation !== undefined) {
-      this.#receivedIn(conversation, opened);
-    } else if (child(message, 'x', ROOM_USER) !== undefined || message.attrs.type === 'groupchat') {
+    if (conversation !== undefined) return this.#receivedIn(conversation, opened);
+    if (child(message, 'x', ROOM_USER) !== undefined || message.attrs.type === 'groupchat') {
       this.#account.log.info({ from }, 'a message from a chat room was dropped');
     } else if (message.attrs.type === 'error') {
       if (origin === 'direct') this.#failed(message, from);
@@ -216,13 +216,16 @@ class TextChannels implements ChannelManager {
     } else {
       this.#receivedPlain(opened);
     }
+    return true;
   }
 
-  #receivedIn(conversation: Conversation, opened: Opened): void {
+  #receivedIn(conversation: Conversation, opened: Opened): boolean {
     const hasText = readText(opened.message) !== undefined;
     const channel = hasText ? this.#incoming(conversation) : this.#channels.get(conversation);
-    channel?.received(opened);
+    const isTaken = channel?.received(opened) ?? false;
     if (isFull(opened.from)) this.#account.conversations.used(conversation, opened.from);
+    // Only what has a text can be lost.
+    return isTaken || !hasText;
   }
 
   #receivedPlain(opened: Opened): void {

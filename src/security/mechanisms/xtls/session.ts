@@ -252,8 +252,11 @@ export class XtlsSession implements Session {
     if (element.name === 'message') {
       if (this.#liveness.takeReceipt(element)) return;
       // The user has it before the peer is told so.
-      this.#tell((listener) => listener.opened?.(element));
-      this.#liveness.giveReceipt(element);
+      let refusals = 0;
+      this.#tell((listener) => {
+        if (listener.opened?.(element) === false) refusals += 1;
+      });
+      if (refusals === 0) this.#liveness.giveReceipt(element);
     } else if (element.name === 'verify') {
       this.#verification?.receive(element);
     } else if (element.attrs.type === 'get' || element.attrs.type === 'set') {
