@@ -18,7 +18,7 @@ export interface ChannelOption {
 export async function secure(ctl: Ctl, contact: string, { channel }: ChannelOption): Promise<void> {
   const account = await ctl.account();
   await raise(account, contact, channel, [], (living) => living.call(SECURABLE, 'Secure', []));
-  await show(ctl, account, contact, channel);
+  await showSecured(ctl, account, contact, channel);
 }
 
 export async function require(ctl: Ctl, contact: string, demands: readonly string[], { channel }: ChannelOption): Promise<void> {
@@ -35,7 +35,7 @@ export async function require(ctl: Ctl, contact: string, demands: readonly strin
       throw new Failure(message, { ...(errorName && { errorName }), next: [`That ended the conversation. To begin a new one with it: the same command once more.`, ...next] });
     }
   });
-  await show(ctl, account, contact, channel);
+  await showSecured(ctl, account, contact, channel);
 }
 
 export async function end(ctl: Ctl, contact: string, { channel }: ChannelOption): Promise<void> {
@@ -43,7 +43,7 @@ export async function end(ctl: Ctl, contact: string, { channel }: ChannelOption)
   const living = (await conversationsWith(account, contact, channel)).filter(({ state }) => state === 'secure' || state === 'negotiating');
   if (living.length === 0) throw new Failure(`no secured conversation with ${clean(contact)} is going on`, { next: ['See what is there: hushctl status.'] });
   for (const { path } of living) await channelAt(account.connection, path).call(SECURABLE, 'End');
-  await show(ctl, account, contact, channel ?? living[0]?.channel);
+  show(ctl, await current(account, contact, channel ?? living[0]?.channel));
 }
 
 /** Asks a conversation that lives, so that its window stays; else has one opened that is so. */
@@ -62,9 +62,23 @@ async function raise(account: Account, contact: string, channel: string | undefi
   await openConversation(account, contact, demands);
 }
 
-async function show(ctl: Ctl, account: Account, contact: string, channel: string | undefined): Promise<void> {
+/** Shows what was asked for, unless it is over already: nobody shall take it for done. */
+async function showSecured(ctl: Ctl, account: Account, contact: string, channel: string | undefined): Promise<void> {
+  const conversation = await current(account, contact, channel);
+  if (conversation.state !== 'secure') {
+    throw new Failure(`the conversation with ${clean(contact)} was secured, and is ${conversation.state} now`, { next: [`Begin anew: hushctl secure ${clean(contact)}.`] });
+  }
+  show(ctl, conversation);
+}
+
+/** The best conversation with a contact as it is now. */
+async function current(account: Account, contact: string, channel: string | undefined): Promise<Conversation> {
   const [conversation] = await conversationsWith(account, contact, channel);
   if (conversation === undefined) throw new Failure(`the conversation with ${clean(contact)} is gone already`, { next: [`Begin anew: hushctl secure ${clean(contact)}.`] });
+  return conversation;
+}
+
+function show(ctl: Ctl, conversation: Conversation): void {
   ctl.result(conversation, () => summary(ctl, conversation));
 }
 

@@ -1,10 +1,10 @@
 /** hushctl with two people who talk: each a hush of their own, on a real server; every command, what it does and what stops it. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { CertificateFolder } from '../harness/certificates.ts';
 import { run as runProgram } from '../harness/process.ts';
 import { startProsody } from '../harness/prosody.ts';
 import { names, TextChannel } from '../harness/telepathy-client.ts';
-import { befriend, claimed, errorOf, Person, signalOf, state, T, talk } from '../scenarios/people.ts';
+import { befriend, claimed, contactIsThere, errorOf, Person, signalOf, state, T, talk } from '../scenarios/people.ts';
 import type { Server } from '../scenarios/people.ts';
 import { hushctl, InTerminal, startHushctl } from './hushctl.ts';
 import type { Outcome } from './hushctl.ts';
@@ -23,6 +23,13 @@ afterAll(async () => {
   await alice.leave();
   await bob.leave();
   await server.stop();
+});
+/** Who came for one test. */
+let onTestEnd = (): Promise<void> => Promise.resolve();
+afterEach(async () => {
+  const end = onTestEnd;
+  onTestEnd = () => Promise.resolve();
+  await end();
 });
 /** No conversation, nothing remembered, no policy. */
 beforeEach(async () => {
@@ -377,4 +384,23 @@ describe('identity', () => {
     expect((await run('identity', 'replace', '--yes')).out).toBe(`alice@localhost  ${String(await own())}`);
     expect(await own()).not.toBe(imported);
   });
+});
+
+test('of several devices of a contact, one has to be named', async () => {
+  const phone = await Person.arrive('bob', server, { parameters: { resource: 'phone' } });
+  onTestEnd = () => phone.leave();
+  await phone.hasIdentity();
+  await contactIsThere(phone.connection, alice.jid);
+  const { out: fromPhone, incoming } = await talk(phone, alice, 'from the road', { [`${names.securable}.Encrypted`]: true });
+  await talk(bob, alice, 'from the desk', { [`${names.securable}.Encrypted`]: true });
+  const name = incoming.path.replace(/^.*\//, '');
+  expect(await run('verify', bob.jid)).toMatchObject({ code: 2, err: expect.stringMatching(new RegExp(`^hushctl: several conversations with bob@localhost are secured.*\n {2}next: Say which with --channel: .*\\b${name}\\b`)) as unknown });
+  expect((await run('words', 'channels')).out.split('\n')).toContain(name);
+  const number = await safetyNumber(fromPhone);
+  expect(JSON.parse((await run('verify', bob.jid, '--channel', name, '--json')).out)).toMatchObject({ channel: name, safetyNumber: number });
+  expect(await run('verify', bob.jid, '--channel', name, '--confirm', number)).toMatchObject({ code: 0 });
+  expect(await claimed(incoming)).toContain('Verified');
+  expect((await run('end', bob.jid)).code).toBe(0);
+  await state(fromPhone, 3);
+  expect((await run('end', bob.jid)).code).toBe(1);
 });
