@@ -5,6 +5,7 @@ import { HushError } from './errors.ts';
 import { Authentication } from './features/authentication/authentication.ts';
 import type { Account, AccountSettings } from './features/feature.ts';
 import { features } from './features/index.ts';
+import { Notices } from './features/notices.ts';
 import { bareJid } from './features/trust/memories.ts';
 import type { Memory } from './features/trust/memories.ts';
 import type { Log } from './log.ts';
@@ -131,13 +132,17 @@ export function newConnection(bus: Bus, log: Log, options: AccountOptions): Base
   });
   const identities: Identities =
     options.identityFile === undefined ? options.memory.identities : new GivenIdentity({ path: options.identityFile, account, bareJid, log: accountLog });
+  const notices = new Notices({ bus, tasks: connection.tasks, log: accountLog, isOn: settings.notices });
   const caps = new Caps(client, disco, presence, capsNode);
   const authority = new AccountAuthority({
     trust,
     identities,
     demands: (peer) => conversations.demandsOf(peer),
     accepts: (peer, isSubscribed) => conversations.accepts(bareOf(peer), isSubscribed),
-    foreignKey: (peer, spki) => connection.tasks.run('changed key', () => trust.changed(peer, spki, 'xtls')),
+    foreignKey: (peer, spki) => {
+      notices.show('key-changed', peer);
+      connection.tasks.run('changed key', () => trust.changed(peer, spki, 'xtls'));
+    },
   });
   const capabilities = {
     known: (peer: FullJid) => caps.of(peer)?.features,
@@ -170,6 +175,7 @@ export function newConnection(bus: Bus, log: Log, options: AccountOptions): Base
     trust,
     identities,
     settings,
+    notices,
     log: accountLog,
     roster,
     presence,

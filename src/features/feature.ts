@@ -17,6 +17,7 @@ import type { Disco } from '../xmpp/xep0030-disco.ts';
 import type { VCards } from '../xmpp/xep0054-vcard.ts';
 import type { Caps } from '../xmpp/xep0115-caps.ts';
 import type { Pep } from '../xmpp/xep0163-pep.ts';
+import type { Notices } from './notices.ts';
 
 /** The user's settings that concern features; those of the stream are the client's. */
 export interface AccountSettings {
@@ -26,6 +27,8 @@ export interface AccountSettings {
   readonly priority: number;
   readonly carbons: boolean;
   readonly downloadsRoster: boolean;
+  /** Notices on the desktop. */
+  readonly notices: boolean;
 }
 
 /** One account: its two halves, and the XMPP services that several features share. */
@@ -38,6 +41,7 @@ export interface Account {
   readonly trust: Trust;
   readonly identities: Identities;
   readonly settings: AccountSettings;
+  readonly notices: Notices;
   readonly log: Log;
   readonly roster: Roster;
   readonly presence: PresenceTracker;

@@ -99,7 +99,10 @@ export class TextChannel {
       changed: () => this.securityChanged(),
       delivered: (id) => options.onDelivered(id),
       ended: () => options.onEnded(),
-      secretRequested: (question) => this.#peer.requested(question),
+      secretRequested: (question) => {
+        this.#peer.requested(question);
+        account.notices.show('secret-requested', conversation.peer);
+      },
       secretConcluded: (error) => this.#peer.concluded(error),
     });
     this.channel.export();

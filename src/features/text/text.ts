@@ -17,7 +17,6 @@ import { readDelay } from '../../xmpp/xep0203-delay.ts';
 import { Carbons } from '../../xmpp/xep0280-carbons.ts';
 import type { Account, Feature } from '../feature.ts';
 import { anyText, securedText } from '../text-classes.ts';
-import { notify } from './notification.ts';
 import { readSecurityRequest } from './securable.ts';
 import type { SecurityRequest } from './securable.ts';
 import { SentMessages } from './sent-messages.ts';
@@ -266,7 +265,7 @@ class TextChannels implements ChannelManager {
 
   /** Windows show one channel a contact: that there is an unprotected message beside it has to be said. */
   #announcePlaintext(peer: BareJid): void {
-    notify(this.#account, 'Unprotected message', `${peer} has sent a message outside the secured conversation. It waits in a conversation of its own.`);
+    this.#account.notices.show('unprotected', peer);
   }
 
   /** Once: a contact who was secured before is talked to in plaintext. */
@@ -274,7 +273,7 @@ class TextChannels implements ChannelManager {
     const { trust } = this.#account;
     if (state !== SecurityState.insecure || !trust.wasSecured(peer) || this.#warned.has(peer)) return;
     this.#warned.add(peer);
-    notify(this.#account, 'Conversation not secured', `The conversation with ${peer} was secured before and is not now.`);
+    this.#account.notices.show('not-secured', peer);
   }
 
   /** Only who may see our presence learns that a message has reached this device. XEP-0184 §8 */
@@ -320,6 +319,9 @@ class TextChannels implements ChannelManager {
   #lost(conversation: Conversation): void {
     const error = new HushError('connection-lost', 'the secured conversation ended before the contact had acknowledged this message');
     for (const sent of this.#sent.takeAllSealed(conversation)) this.#report(sent, { status: 'temporarily-failed', error });
+    const { endReason, peer, state } = conversation;
+    // What the user did, and what a lost connection does to all of them, is no news.
+    if (state === SecurityState.ended && (endReason === 'clean' || endReason === 'unauthenticated' || endReason === 'failed')) this.#account.notices.show('ended', peer);
   }
 
   /** In the channel that sent it, or in one that takes its place. */

@@ -2,7 +2,7 @@
 import type { Implementation } from '../../bus/object.ts';
 import { demand } from '../../errors.ts';
 import type { Identities } from '../../security/identities.ts';
-import { policies } from '../../security/trust-record.ts';
+import { Level, policies } from '../../security/trust-record.ts';
 import type { Policy } from '../../security/trust-record.ts';
 import type { Trust } from '../../security/trust.ts';
 import type { BaseConnection } from '../../telepathy/base-connection.ts';
@@ -12,7 +12,7 @@ import { bareJid } from './memories.ts';
 
 const SECURITY = 'org.freedesktop.Telepathy.Connection.Interface.Security';
 
-export function attachSecurity({ connection, identities, trust }: Account): void {
+export function attachSecurity({ connection, identities, notices, trust }: Account): void {
   connection.addInterface(SECURITY, {
     methods: {
       ListPeers: async () => {
@@ -38,6 +38,10 @@ export function attachSecurity({ connection, identities, trust }: Account): void
     },
   } satisfies Implementation<typeof SECURITY>);
   announce(connection, trust, identities);
+  const stop = trust.events.on('trustChanged', (jid, _fingerprint, old, now) => {
+    if (old === Level.unknown && now === Level.seen && trust.list().filter((peer) => peer.jid === jid).length > 1) notices.show('new-key', jid);
+  });
+  connection.events.on('ended', stop);
 }
 
 /** Every change, whoever made it: this connection, another one of the account, a session. */
