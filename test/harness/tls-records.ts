@@ -91,14 +91,19 @@ export function opened(records: readonly TlsRecord[], secret: Buffer): string[] 
   return texts;
 }
 
-/** A record of application data as the holder of a secret writes it. */
-export function sealed(text: string, secret: Buffer, sequence: number): TlsRecord {
-  const inner = Buffer.concat([Buffer.from(text, 'utf8'), Buffer.from([23])]);
+/** A record as the holder of a secret writes it: application data, or another type of content. */
+export function sealed(content: string | Buffer, secret: Buffer, sequence: number, type = 23): TlsRecord {
+  const inner = Buffer.concat([typeof content === 'string' ? Buffer.from(content, 'utf8') : content, Buffer.from([type])]);
   const header = Buffer.from([23, 3, 3, 0, 0]);
   header.writeUInt16BE(inner.length + 16, 3);
   const cipher = createCipheriv('aes-128-gcm', expand(secret, 'key', 16), nonce(secret, sequence));
   cipher.setAAD(header);
   return { header, body: Buffer.concat([cipher.update(inner), cipher.final(), cipher.getAuthTag()]) };
+}
+
+/** The secret after a key update. §7.2 */
+export function secretAfter(secret: Buffer): Buffer {
+  return expand(secret, 'traffic upd', 32);
 }
 
 function nonce(secret: Buffer, sequence: number): Buffer {
