@@ -46,11 +46,16 @@ export class Rig {
 
   static async start(options: HushOptions = {}, environment: Readonly<Record<string, string>> = {}): Promise<Rig> {
     const nodeOptions = ['--require', join(import.meta.dirname, 'loop-probe.cjs'), ...(options.nodeOptions ?? [])];
-    return new Rig(await startSession([hushService({ logLevel: 'info', persist: true, ...options, nodeOptions })], environment));
+    const session = await startSession([hushService({ logLevel: 'info', persist: true, ...options, nodeOptions })], environment);
+    await session.activate(hushBusName);
+    return new Rig(session);
   }
 
-  pid(): Promise<number> {
-    return this.session.pidOf(hushBusName);
+  /** The process of hush. Rejects when there is none: a signal to "0" would reach everybody around the test. */
+  async pid(): Promise<number> {
+    const pid = await this.session.pidOf(hushBusName);
+    if (pid === 0) throw new Error('hush does not run');
+    return pid;
   }
 
   tolerate(complaint: RegExp): void {
