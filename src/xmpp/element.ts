@@ -110,6 +110,12 @@ export function isXmlText(value: string): boolean {
 const nameStart = 'A-Z_a-z\\u{C0}-\\u{D6}\\u{D8}-\\u{F6}\\u{F8}-\\u{2FF}\\u{370}-\\u{37D}\\u{37F}-\\u{1FFF}\\u{200C}\\u{200D}\\u{2070}-\\u{218F}\\u{2C00}-\\u{2FEF}\\u{3001}-\\u{D7FF}\\u{F900}-\\u{FDCF}\\u{FDF0}-\\u{FFFD}\\u{10000}-\\u{EFFFF}';
 const ncName = `[${nameStart}][${nameStart}\\-.0-9\\u{B7}\\u{300}-\\u{36F}\\u{203F}\\u{2040}]*`;
 const xmlName = new RegExp(`^(?:${ncName}:)?${ncName}$`, 'u');
+const xmlNameStart = new RegExp(`^[${nameStart}]`, 'u');
+
+/** Whether the part of a name behind its colon begins as a name must. Namespaces in XML 1.0 §4 */
+export function startsName(local: string): boolean {
+  return xmlNameStart.test(local);
+}
 
 /** Bytes that XML gives a meaning of its own, and the white space that a parser would normalise away. */
 const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', '\t': '&#9;', '\n': '&#10;', '\r': '&#13;' };

@@ -3,12 +3,13 @@
  * Source: RFC 6120 §4.2–4.4, §11; XML 1.0; Namespaces in XML 1.0. Built on saxes.
  *
  * Refused beyond what saxes refuses: invalid UTF-8, a byte order mark, DTD, processing instructions, comments, text outside stanzas,
- * white space around a namespace name (saxes would trim it: two readers, two names), elements in the xml namespace, all limits.
+ * names like a:1 (saxes looks at the whole only), white space around a namespace name (saxes would trim it: two readers, two names),
+ * elements in the xml namespace, all limits.
  */
 import { SaxesParser } from 'saxes';
 import type { SaxesAttributeNSIncomplete, SaxesTagNS } from 'saxes';
 import { asHushError, HushError } from '../errors.ts';
-import { leaveOutForeignAttribute, ns, xml } from './element.ts';
+import { leaveOutForeignAttribute, ns, startsName, xml } from './element.ts';
 import type { Element } from './element.ts';
 
 /** What is wrong with the bytes, as a stream error condition. RFC 6120 §4.9.3 */
@@ -253,13 +254,19 @@ export class StreamParser {
     if (this.#stack.length >= this.#limits.maxDepth) this.#failHere('policy-violation', `more than ${this.#limits.maxDepth} elements inside each other`);
   }
 
-  #attribute({ name, prefix, value }: SaxesAttributeNSIncomplete): void {
+  #attribute({ name, prefix, local, value }: SaxesAttributeNSIncomplete): void {
     this.#attributes += 1;
     if (this.#attributes > maxAttributes) this.#failHere('policy-violation', `more than ${maxAttributes} attributes`);
+    this.#checkName(prefix, local);
     if ((name === 'xmlns' || prefix === 'xmlns') && value !== value.trim()) this.#failHere('bad-format', 'white space around a namespace name');
   }
 
+  #checkName(prefix: string, local: string): void {
+    if (prefix !== '' && !startsName(local)) this.#failHere('not-well-formed', 'a name that does not begin as one');
+  }
+
   #tagOpens(tag: SaxesTagNS): void {
+    this.#checkName(tag.prefix, tag.local);
     if (tag.uri === ns.xml) this.#failHere('bad-format', 'an element in the xml namespace');
     const element = xml(tag.local, { xmlns: tag.uri });
     for (const { prefix, local, name, value } of Object.values(tag.attributes)) {

@@ -149,7 +149,7 @@ export const target: Target = {
   maxInput: 1000,
   dictionary: [
     '<', '>', '/>', '</', '<a>', '</a>', '<a/>', "<a b='", "'", '"', '=', ' ', '\r\n', '\r', '&', ';', '&amp;', '&lt;', '&#65;', '&#x', '&#xD800;', '&#0;', '&#32;', '<![CDATA[', ']]>', '<!--', '-->', '<?', '?>', '<!DOCTYPE a>',
-    '<!DOCTYPE a [<!ENTITY b "c">]>', '&b;', 'xmlns', "xmlns='urn:x'", "xmlns:p='urn:p'", "xmlns=''", 'p:', 'xml:', 'xml:lang', "xmlns:xml='http://www.w3.org/XML/1998/namespace'", 'stream:stream', '</stream:stream>', '<stream:stream>',
+    '<!DOCTYPE a [<!ENTITY b "c">]>', '&b;', 'xmlns', "xmlns='urn:x'", "xmlns:p='urn:p'", "xmlns=''", 'p:', 'xml:', 'xml:lang', 'stream:1', "<p:1 xmlns:p='u'/>", ':-', "xmlns:xml='http://www.w3.org/XML/1998/namespace'", 'stream:stream', '</stream:stream>', '<stream:stream>',
     '<message>', '</message>', '<body>', '__proto__', 'constructor', header, "<?xml version='1.0' encoding='UTF-8'?>", 'standalone', '\uFEFF', '\uFFFF', '\u{10FFFF}', '\u00e4', '\u0000', Uint8Array.of(0xc0, 0x80), Uint8Array.of(0xed, 0xa0, 0x80), Uint8Array.of(0xf4, 0x90, 0x80, 0x80), Uint8Array.of(0xe2, 0x82),
   ],
   run: check,
