@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { folderOf, readInputs } from './corpus.ts';
+import { mutate } from './mutate.ts';
+import { Random } from './random.ts';
 import { loadTarget, targetNames } from './target.ts';
 import { read } from './targets/xml.ts';
 import type { Plain } from './targets/xml.ts';
@@ -20,21 +22,27 @@ describe.each(targetNames)('%s', (name) => {
   });
 });
 
-test('what the parser accepts of its corpus, expat reads likewise [C3]', () => {
-  const inputs = ['corpus', 'crashes'].flatMap((shelf) => readInputs(folderOf(shelf as 'corpus' | 'crashes', 'xml')));
+test('what the parser accepts, of its corpus and of thousands of changes to it, expat reads likewise [C3]', async () => {
+  const target = await loadTarget('xml');
+  const kept = [...target.seeds, ...readInputs(folderOf('corpus', 'xml')), ...readInputs(folderOf('crashes', 'xml'))];
+  const random = new Random(1);
+  // The seeds again and again: most of what is kept is kept for what is wrong with it.
+  const inputs = [...kept, ...Array.from({ length: 6000 }, () => mutate(target, random.pick(random.once(4) ? kept : target.seeds), random.pick(kept), random))];
   const { stdout, status } = spawnSync('python3', [join(root, 'test/fuzz/expat.py')], { input: inputs.map((bytes) => `${bytes.toString('base64')}\n`).join(''), encoding: 'utf8', maxBuffer: 1 << 28 });
   expect(status).toBe(0);
-  const others = stdout.trim().split('\n').map((line) => JSON.parse(line) as { stanzas: Plain[]; isWellFormed: boolean; error?: string });
+  const others = stdout.trim().split('\n').map((line) => JSON.parse(line) as { stanzas: Plain[]; error?: string; at?: number });
   let accepted = 0;
   for (const [at, bytes] of inputs.entries()) {
-    const { stanzas, error, events } = read([bytes]);
+    const { stanzas, error } = read([bytes]);
     const other = others[at]!;
+    // Characters that names may have since the fifth edition of XML 1.0 are an invalid token to expat, which reads by the fourth.
+    if (other.error?.includes('invalid token') === true && bytes[other.at ?? 0]! >= 0x80 && other.stanzas.length < stanzas.length) continue;
     expect(other.stanzas.slice(0, stanzas.length)).toEqual(stanzas);
-    // Before the header is complete nothing has been accepted: an unfinished DTD is refused at its end, or for its length.
-    if (error === undefined && events.length > 0) expect(other.error).toBeUndefined();
+    // What is unfinished is not accepted yet: either may find a fault in it first.
+    if (error === undefined && other.error === undefined) expect(stanzas).toEqual(other.stanzas);
     accepted += stanzas.length;
   }
-  expect(accepted).toBeGreaterThan(20);
+  expect(accepted).toBeGreaterThan(300);
 });
 
 describe('the search', () => {

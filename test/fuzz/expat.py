@@ -1,4 +1,4 @@
-"""What a parser of another make reads: base64 documents on standard input, a line each; for each a line of JSON with the complete children of the root and whether it went well."""
+"""What a parser of another make reads: base64 documents on standard input, a line each; for each a line of JSON with the complete children of the root and where it found a fault."""
 import base64
 import json
 import sys
@@ -38,9 +38,9 @@ def read(document):
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
     try:
         parser.Parse(document, False)
-        return {'stanzas': stanzas, 'isWellFormed': True}
+        return {'stanzas': stanzas}
     except expat.ExpatError as error:
-        return {'stanzas': stanzas, 'isWellFormed': False, 'error': str(error)}
+        return {'stanzas': stanzas, 'error': str(error), 'at': parser.ErrorByteIndex}
 
 
 for line in sys.stdin:
