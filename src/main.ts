@@ -8,10 +8,11 @@ import { createLog } from './log.ts';
 import type { Log } from './log.ts';
 import { managerName, version } from './names.ts';
 import { protocolFor } from './protocol.ts';
+import { complaintAbout } from './runtime.ts';
 import { ConnectionManager } from './telepathy/connection-manager.ts';
 
 /** Exit codes, after sysexits.h where it has one. */
-const Exit = { ok: 0, busLost: 1, nameTaken: 3, usage: 64, noBus: 69, internal: 70 } as const;
+const Exit = { ok: 0, busLost: 1, nameTaken: 3, usage: 64, noBus: 69, internal: 70, oldNode: 78 } as const;
 
 const usage = `hush, an XMPP connection manager for Telepathy. Started by D-Bus when a client asks for it.
 
@@ -80,6 +81,11 @@ async function untilDone(log: Log, persist: boolean): Promise<number> {
 async function run(): Promise<number> {
   try {
     const { logLevel, persist } = options();
+    const complaint = complaintAbout(process.versions.node);
+    if (complaint !== undefined) {
+      process.stderr.write(`hush: ${complaint}\n`);
+      return Exit.oldNode;
+    }
     const log = createLog(logLevel);
     for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
       process.on(event, (error: unknown) => {
