@@ -1,8 +1,9 @@
-// Runs the tests and ends with one line: "tests: N passed, N failed, N skipped". Further arguments go to jest.
+// Runs the tests and ends with one line: "tests: N passed, N failed, N skipped". Further arguments go to jest. The line is kept in .test-output, too.
 //   --check     only the tests that read files and start nothing
+//   --desktop   those in test/desktop/ instead; the line begins with "desktop tests:"
 //   --node=24   with that Node from npm instead of the one that runs this
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,20 +17,26 @@ const take = (pattern) => {
   return at < 0 ? undefined : args.splice(at, 1)[0];
 };
 const isCheck = take(/^--check$/) !== undefined;
+const isDesktop = take(/^--desktop$/) !== undefined;
+const name = isCheck ? 'check' : isDesktop ? 'desktop-tests' : 'tests';
 const nodeVersion = take(/^--node=/)?.slice('--node='.length);
 
 const output = join(root, '.test-output');
-const resultsFile = join(output, isCheck ? 'check.json' : 'tests.json');
+const resultsFile = join(output, `${name}.json`);
 mkdirSync(output, { recursive: true });
 
 const node = nodeVersion === undefined ? process.execPath : installNode(nodeVersion);
 // Tests mostly wait for other processes: two at a time even on one core.
-const workers = args.some((arg) => /^(-w|-i|--maxWorkers|--runInBand|--watch)/.test(arg)) ? [] : [`--maxWorkers=${Math.max(2, availableParallelism())}`];
+const workers = isDesktop || args.some((arg) => /^(-w|-i|--maxWorkers|--runInBand|--watch)/.test(arg)) ? [] : [`--maxWorkers=${Math.max(2, availableParallelism())}`];
 const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'].filter((flag) => process.allowedNodeEnvironmentFlags.has(flag.split('=')[0]));
+const configuration = isDesktop ? ['--config', join(root, 'test/desktop/jest.config.mjs')] : [];
+// The pictures are those of the last run.
+if (isDesktop) rmSync(join(output, 'desktop'), { recursive: true, force: true });
+
 /** One run of jest over these files (all if none): whether it is content, and what test/reporter.mjs counted. */
 function run(files, extra) {
   rmSync(resultsFile, { force: true });
-  const { status, signal, error } = spawnSync(node, [join(root, 'node_modules/jest/bin/jest.js'), '--forceExit', '--reporters=default', `--reporters=${join(root, 'test/reporter.mjs')}`, ...extra, ...files], {
+  const { status, signal, error } = spawnSync(node, [join(root, 'node_modules/jest/bin/jest.js'), '--forceExit', ...configuration, '--reporters=default', `--reporters=${join(root, 'test/reporter.mjs')}`, ...extra, ...files], {
     cwd: root,
     env: { ...process.env, TEST_RESULTS: resultsFile, NODE_OPTIONS: [process.env.NODE_OPTIONS, ...flags].filter(Boolean).join(' ') },
     // Everything to standard output, so that it stays in order.
@@ -55,7 +62,9 @@ if (failedFiles.length > 0 && failedFiles.length <= 5 && args.length === 0 && !i
   counts.failed = again.failed;
   counts.isGood = again.isGood;
 }
-process.stdout.write(`tests: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
+const line = `${isDesktop ? 'desktop tests' : 'tests'}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`;
+writeFileSync(join(output, `${name}.txt`), line);
+process.stdout.write(line);
 process.exitCode = counts.isGood && counts.failed === 0 && counts.passed > 0 ? 0 : 1;
 
 /** The binary of that Node version, from npm's package for this platform, kept under .test-output. */

@@ -1,4 +1,4 @@
-// Installs what is missing for the tests and the demo: npm packages, and Debian packages unless --npm-only. Plain Node, nothing needed beforehand.
+// Installs what is missing for the tests and the demo: npm packages, and Debian packages unless --npm-only; with --desktop also those of the desktop tests. Plain Node, nothing needed beforehand.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,10 +28,23 @@ const debianPackages = {
   xvfb: 'a screen for it',
 };
 
+/** The same for `npm run test:desktop` alone. */
+const desktopPackages = {
+  'kde-telepathy-text-ui': 'the chat window of KDE Telepathy',
+  'telepathy-logger': 'the settings without which its history ends the chat window',
+  'breeze-icon-theme': 'the padlock',
+  libqt5svg5: 'drawing it',
+  'at-spi2-core': 'what a screen reader hears',
+  xdotool: 'mouse and keyboard',
+  imagemagick: 'pictures of the screen',
+};
+
 const fail = (message) => {
   process.stderr.write(`setup: ${message}\n`);
   process.exit(1);
 };
+
+const needed = process.argv.includes('--desktop') ? { ...debianPackages, ...desktopPackages } : debianPackages;
 
 const readPackages = (file) => {
   try {
@@ -53,7 +66,7 @@ function npmIsComplete() {
 }
 
 function missingDebianPackages() {
-  const names = Object.keys(debianPackages);
+  const names = Object.keys(needed);
   const { stdout, error } = spawnSync('dpkg-query', ['-W', '-f=${Package} ${db:Status-Status}\n', ...names], { encoding: 'utf8' });
   if (error) fail(`this is not a Debian system. What the tests need, by its Debian names: ${names.join(' ')}`);
   const installed = new Set(stdout.split('\n').filter((line) => line.endsWith(' installed')).map((line) => line.split(' ')[0]));
@@ -84,7 +97,7 @@ function installDebianPackages(missing) {
   const command = `apt-get update && apt-get install --no-install-recommends ${missing.join(' ')}`;
   const isRoot = process.getuid?.() === 0;
   if (!isRoot && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status !== 0) {
-    const why = missing.map((name) => `  ${name}: ${debianPackages[name]}`).join('\n');
+    const why = missing.map((name) => `  ${name}: ${needed[name]}`).join('\n');
     fail(`Debian packages are missing, and there is neither root nor a sudo without password to install them:\n${why}\nAs root: ${command}`);
   }
   process.stderr.write(`setup: installing Debian packages: ${missing.join(' ')}\n`);

@@ -1,0 +1,145 @@
+/** A desktop for KDE Telepathy's chat window: a screen of its own, looked at by pixels and by what a screen reader hears, used by mouse and keyboard. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Program, run } from '../harness/process.ts';
+import type { Service, Session } from '../harness/session.ts';
+import { Accessibility, accessibilityService } from './accessibility.ts';
+import type { Thing } from './accessibility.ts';
+
+const pictures = join(import.meta.dirname, '../../.test-output/desktop');
+
+export const textUi = 'org.freedesktop.Telepathy.Client.KTp.TextUi';
+
+export class Screen {
+  readonly display: string;
+  readonly #server: Program;
+  #accessibility: Accessibility | undefined;
+  #pictures = 0;
+
+  readonly #title: string;
+
+  private constructor(title: string, display: string, server: Program) {
+    this.#title = title;
+    this.display = display;
+    this.#server = server;
+  }
+
+  /** `title`: for the names of the pictures. */
+  static async open(title: string): Promise<Screen> {
+    const server = new Program('Xvfb', ['-displayfd', '1', '-screen', '0', '1280x1000x24', '-nolisten', 'tcp']);
+    await mkdir(pictures, { recursive: true });
+    return new Screen(title.replaceAll(/\W+/g, '-').slice(0, 40), `:${await server.line(/^\d+$/)}`, server);
+  }
+
+  /** The chat window of KDE Telepathy, and what it needs. */
+  get services(): Service[] {
+    return [
+      accessibilityService(this.display),
+      {
+        name: 'ktp-text-ui',
+        busNames: [textUi],
+        command: ['/usr/lib/x86_64-linux-gnu/libexec/ktp-text-ui'],
+        environment: {
+          DISPLAY: this.display,
+          QT_QPA_PLATFORM: 'xcb',
+          QT_LINUX_ACCESSIBILITY_ALWAYS_ON: '1',
+          // Chromium's sandbox wants another user than root, and its graphics a card.
+          QTWEBENGINE_DISABLE_SANDBOX: '1',
+          QTWEBENGINE_CHROMIUM_FLAGS: '--no-sandbox --disable-gpu --force-renderer-accessibility',
+          LIBGL_ALWAYS_SOFTWARE: '1',
+          LANG: 'C.UTF-8',
+          LC_ALL: 'C.UTF-8',
+          XDG_CURRENT_DESKTOP: 'KDE',
+        },
+      },
+    ];
+  }
+
+  async things(): Promise<Thing[]> {
+    if (this.#accessibility === undefined) throw new Error('nobody has said what is on the screen');
+    return this.#accessibility.things();
+  }
+
+  /** The first thing that is showing and as wanted, now or within 15 s. There is no signal for what comes in a web page, so it is looked for again and again. */
+  async shows(what: string, isWanted: (thing: Thing) => boolean): Promise<Thing> {
+    let seen: Thing[] = [];
+    for (const deadline = performance.now() + 15_000; performance.now() < deadline; ) {
+      seen = (await this.things()).filter(({ isShowing }) => isShowing);
+      const found = seen.find(isWanted);
+      if (found !== undefined) return found;
+    }
+    const words = seen.filter(({ name, text }) => name !== '' || text !== '').map(({ role, name, text, description }) => `${role} ${name} ${text} ${description}`.trim());
+    await this.picture('missing');
+    throw new Error(`not on the screen: ${what}\n${words.join('\n')}`);
+  }
+
+  /** Whoever tells what is on the screen of this session. */
+  async listen(session: Session): Promise<void> {
+    this.#accessibility = await Accessibility.open(session);
+  }
+
+  /** Keeps what is on the screen as a picture; its file. */
+  async picture(name: string): Promise<string> {
+    const file = join(pictures, `${this.#title}-${String(++this.#pictures).padStart(2, '0')}-${name.replaceAll(/\W+/g, '-')}.png`);
+    await run('import', ['-silent', '-window', 'root', file], { environment: { DISPLAY: this.display } });
+    return file;
+  }
+
+  /** Clicks on what has this name, once it is there and can be used. */
+  async press(name: string, role?: string): Promise<void> {
+    let last = '';
+    // A menu or window that has just come is still moving.
+    const { box } = await this.shows(`${role ?? 'something'} ${name}, to be pressed`, (thing) => {
+      if (thing.name !== name || !thing.isEnabled || (role !== undefined && thing.role !== role)) return false;
+      const [before, now] = [last, JSON.stringify(thing.box)];
+      last = now;
+      return before === now;
+    });
+    await this.#click(box);
+  }
+
+  /** Types this in place of what stands in the field. */
+  async fill(field: Thing, text: string): Promise<void> {
+    await this.#click(field.box);
+    await this.#focus();
+    await this.#xdotool('key', 'ctrl+a');
+    await this.#xdotool('type', '--delay', '15', text);
+  }
+
+  async key(name: string): Promise<void> {
+    await this.#focus();
+    await this.#xdotool('key', name);
+  }
+
+  /** How many pixels of this place are dark. The mouse goes out of the way first. */
+  async darkness({ x, y, width, height }: Thing['box'], name: string): Promise<number> {
+    await this.#xdotool('mousemove', '--sync', '1200', '900');
+    const place = ['-crop', `${width}x${height}+${x}+${y}`, '+repage', '-colorspace', 'Gray', '-threshold', '40%', '-negate'];
+    const picture = await this.picture(name);
+    return Number(await run('convert', [picture, ...place, '-format', '%[fx:round(mean*w*h)]', 'info:']));
+  }
+
+  /** Makes the program's first window this large. */
+  async resize(name: string, width: number, height: number): Promise<void> {
+    await this.#xdotool('search', '--sync', '--onlyvisible', '--class', name, 'windowsize', String(width), String(height));
+  }
+
+  async stop(): Promise<void> {
+    await this.#accessibility?.stop();
+    await this.#server.stop();
+  }
+
+  /** There is no window manager that would give the keyboard to the window under the mouse. */
+  async #focus(): Promise<void> {
+    const [, window] = /^WINDOW=(\d+)$/m.exec(await run('xdotool', ['getmouselocation', '--shell'], { environment: { DISPLAY: this.display } })) ?? [];
+    await this.#xdotool('windowfocus', '--sync', String(window));
+  }
+
+  async #click({ x, y, width, height }: Thing['box']): Promise<void> {
+    await this.#xdotool('mousemove', '--sync', String(x + Math.floor(width / 2)), String(y + Math.floor(height / 2)), 'click', '1');
+  }
+
+  async #xdotool(...args: string[]): Promise<void> {
+    await run('xdotool', args, { environment: { DISPLAY: this.display } });
+  }
+}
