@@ -102,6 +102,7 @@ export class StreamParser {
     this.#handlers = handlers;
     const saxes = this.#saxes;
     saxes.on('xmldecl', ({ version, encoding }) => {
+      this.#checkSize(this.#bytesBefore(this.#place));
       if (version !== '1.0') this.#failHere('not-well-formed', 'an XML version other than 1.0');
       if (encoding !== undefined && encoding.toUpperCase() !== 'UTF-8') this.#failHere('unsupported-encoding', 'an encoding other than UTF-8');
     });
@@ -124,6 +125,8 @@ export class StreamParser {
     saxes.on('error', (error) => {
       if (this.#finished?.end === this.#place) this.#finished = undefined;
       this.#finish();
+      // Text before the header is noticed at its end, or that of its chunk: its length must not matter.
+      if (this.#stack.length === 0 && error.message.includes('outside of root')) this.#fail('not-well-formed', 'text before the header');
       // A DTD in the middle is told as an error of its place; what it is weighs more. RFC 6120 §11.1
       this.#failHere(error.message.startsWith('inappropriately located doctype') ? 'restricted-xml' : 'not-well-formed', error.message.slice(0, 200));
     });

@@ -309,6 +309,12 @@ describe('the stream parser', () => {
       expect(parse(Array.from(bytes, (byte) => Uint8Array.of(byte))).slice(1)).toEqual(events);
     });
 
+    test('text before the header, not its length', () => {
+      const bytes = Buffer.from(`<?xml version='1.0'?>${'x'.repeat(1100)}<a/>`);
+      expect(parse(bytes)).toEqual(['not-well-formed']);
+      expect(parse(Array.from(bytes, (byte) => Uint8Array.of(byte)))).toEqual(['not-well-formed']);
+    });
+
     test('a header that is its own end before what follows it', () => {
       const bytes = Buffer.from('<a/>b');
       expect(parse(bytes)).toEqual(['open <a xmlns=""/>', 'close', 'bad-format']);
