@@ -1,6 +1,6 @@
-// Bundles the shipped programs, one CommonJS file each; that of hush also holds the code that V8 makes of it.
+// Bundles the shipped programs, one CommonJS file each, and the licences of what is in them; the program hush also holds the code that V8 makes of it.
 import { spawnSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -25,6 +25,9 @@ const leaner = {
   },
 };
 
+/** The folders of all packages of others that are in the programs. */
+const packages = new Set();
+
 /** The program that begins with this file, as text. */
 async function bundle(entry) {
   const { outputFiles, metafile } = await build({
@@ -45,7 +48,24 @@ async function bundle(entry) {
   });
   const { imports } = Object.values(metafile.outputs)[0];
   if (imports.some(({ kind }) => kind === 'dynamic-import')) throw new Error('a module from outside cannot be imported while the program runs');
+  for (const input of Object.keys(metafile.inputs)) {
+    const [folder] = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? [];
+    if (folder !== undefined) packages.add(folder);
+  }
   return outputFiles[0].text;
+}
+
+/** What the authors of the bundled packages want to be read wherever their work goes. */
+async function licences() {
+  const texts = await Promise.all([...packages].sort().map(async (folder) => {
+    const { name, version: release, license, author } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
+    const files = (await readdir(folder)).filter((file) => /^(?:licen[cs]e|copying)/i.test(file));
+    const wordings = await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')));
+    // Some name only their licence and its holder.
+    if (wordings.length === 0) wordings.push(`Copyright ${author?.name ?? author}`);
+    return `${name} ${release}${license === undefined ? '' : ` (${license})`}\n\n${wordings.join('\n').trim()}\n`;
+  }));
+  return `The programs of hush contain these packages of others.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`;
 }
 
 const program = `(function (exports, require, module, __filename, __dirname) { ${await bundle('src/main.ts')}\n})`;
@@ -88,3 +108,4 @@ for (const [name, text] of [['hush.cjs', file], ['hushctl.cjs', await script('sr
   await writeFile(join('dist', name), text);
   await chmod(join('dist', name), 0o755);
 }
+await writeFile('dist/LICENSES', await licences());

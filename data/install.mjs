@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Puts hush where D-Bus, Telepathy and systemd look for the programs of one user, and takes it away again: `node data/install.mjs install [--ktp] | uninstall`.
+// Puts hush where D-Bus, Telepathy, KDE and systemd look for the programs of one user, and takes it away again: `hush install [--ktp] | uninstall`.
 // Places: XDG Base Directory Specification; D-Bus Specification, Message Bus Starting Services; systemd.unit(5), user unit search path.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
@@ -12,9 +12,12 @@ const ktpBusName = 'org.freedesktop.Telepathy.Client.KTp.Proxy';
 const source = dirname(import.meta.dirname);
 const home = process.env.HOME || homedir();
 const dataHome = absolute(process.env.XDG_DATA_HOME) ?? join(home, '.local/share');
+/** Whether this hush lies beside the service file that starts it for every user, as a Debian package puts it: then a user needs no copy of it. */
+const isShared = existsSync(join(source, `../dbus-1/services/${busName}.service`));
 const bundle = join(dataHome, 'hush/hush.cjs');
 const client = join(dataHome, 'hush/hushctl.cjs');
-const ktpBundle = join(dataHome, 'hush/hush-ktp.cjs');
+const ktpCopy = join(dataHome, 'hush/hush-ktp.cjs');
+const ktpBundle = isShared ? join(source, 'dist/hush-ktp.cjs') : ktpCopy;
 /** Where the XDG specification has the programs of one user. */
 const launcher = join(home, '.local/bin/hushctl');
 
@@ -27,6 +30,9 @@ const files = [
   { path: join(dataHome, 'bash-completion/completions/hushctl'), mode: 0o644, content: () => readFileSync(join(source, 'data/hushctl.bash'), 'utf8') },
   ...['hush.1', 'hushctl.1'].map((page) => ({ path: join(dataHome, 'man/man1', page), mode: 0o644, content: () => readFileSync(join(source, 'data/man', page), 'utf8') })),
   { path: join(dataHome, 'telepathy/managers/hush.manager'), mode: 0o644, content: () => readFileSync(join(source, 'data/hush.manager'), 'utf8') },
+  // What the account dialog of KDE Telepathy lists: a profile for the form, provider and service for KAccounts, which asks for it.
+  ...Object.entries({ 'hush.profile': 'telepathy/profiles', 'hush.provider': 'accounts/providers/kde', 'hush-im.service': 'accounts/services/kde' })
+    .map(([name, folder]) => ({ path: join(dataHome, folder, name), mode: 0o644, content: () => readFileSync(join(source, 'data/kde', name), 'utf8') })),
   { path: join(dataHome, `dbus-1/services/${busName}.service`), mode: 0o644, content: () => fill(`data/${busName}.service.in`, bundle, quoted) },
   // In a unit, % begins a specifier; quotes and backslashes never get there.
   { path: join(dataHome, 'systemd/user/hush.service'), mode: 0o644, content: () => fill('systemd/hush.service.in', bundle, (part) => quoted(part).replaceAll('%', '%%')) },
@@ -34,7 +40,7 @@ const files = [
 
 /** The lock of KDE Telepathy, where it is wanted. A user's own files go before those of the system with the same names, which are KDE's own OTR. */
 const ktpFiles = [
-  { path: ktpBundle, mode: 0o755, content: () => readFileSync(join(source, 'dist/hush-ktp.cjs'), 'utf8') },
+  { path: ktpCopy, mode: 0o755, content: () => readFileSync(join(source, 'dist/hush-ktp.cjs'), 'utf8') },
   { path: join(dataHome, 'telepathy/clients/KTp.Proxy.client'), mode: 0o644, content: () => readFileSync(join(source, 'data/KTp.Proxy.client'), 'utf8') },
   { path: join(dataHome, `dbus-1/services/${ktpBusName}.service`), mode: 0o644, content: () => fill(`data/${ktpBusName}.service.in`, ktpBundle, quoted) },
 ];
@@ -42,22 +48,25 @@ const ktpFiles = [
 function main([action, ...options]) {
   const withKtp = options.includes('--ktp');
   const isUnderstood = action === 'install' ? options.every((option) => option === '--ktp') : action === 'uninstall' && options.length === 0;
-  if (!isUnderstood) fail('usage: node data/install.mjs install [--ktp] | uninstall', 64);
+  if (!isUnderstood) fail('usage: hush install [--ktp] | uninstall', 64);
   if (action === 'install') install(withKtp);
   else uninstall();
 }
 
 /** `withKtp`: the lock of KDE Telepathy, too. Without it, one that is there stays as it is. */
 function install(withKtp) {
+  const wanted = [...(isShared ? [] : files), ...(withKtp ? ktpFiles.filter(({ path }) => !isShared || path !== ktpCopy) : [])];
   for (const program of ['dist/hush.cjs', 'dist/hushctl.cjs', ...(withKtp ? ['dist/hush-ktp.cjs'] : [])]) if (!existsSync(join(source, program))) fail(`${program} is missing: run \`npm run build\` first`, 1);
   // All texts before the first write: a path that cannot be written into a service file leaves nothing behind.
-  const texts = [...files, ...(withKtp ? ktpFiles : [])].map((file) => ({ ...file, text: file.content() }));
+  const texts = wanted.map((file) => ({ ...file, text: file.content() }));
   for (const { path, mode, text } of texts) say(write(path, text, mode) ? 'written' : 'unchanged', path);
-  announce(true);
-  console.log(`\nhush runs with ${process.execPath}. Install again when that moves.`);
+  if (texts.length > 0) announce(true);
+  console.log(isShared ? `\nhush is installed for every user, in ${source}.` : `\nhush runs with ${process.execPath}. Install again when that moves.`);
+  if (isShared && existsSync(bundle)) console.log(`Your own copy, ${bundle}, goes before it, until you take it away: hush uninstall`);
   console.log('Next: add a Jabber account in your Telepathy client, or see that hush answers:');
   console.log(`  busctl --user introspect ${busName} /${busName.replaceAll('.', '/')}`);
   if (withKtp) console.log("hush-ktp stands in the place of KDE Telepathy's own OTR, for all accounts, after the next login.");
+  if (isShared) return;
   const isFound = (process.env.PATH ?? '').split(':').includes(dirname(launcher));
   console.log(isFound ? 'hushctl shows and steers how your conversations are secured: man hushctl' : `hushctl shows and steers how your conversations are secured. Put ${dirname(launcher)} into your PATH to find it and its manual.`);
 }

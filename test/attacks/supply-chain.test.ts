@@ -5,14 +5,16 @@ import { join, resolve } from 'node:path';
 import { expect, describe, test } from '@jest/globals';
 
 const root = resolve(import.meta.dirname, '../..');
-interface Locked { readonly version: string; readonly resolved?: string; readonly integrity?: string; readonly dev?: boolean; readonly optional?: boolean; readonly hasInstallScript?: boolean }
-interface Manifest { readonly dependencies: Record<string, string>; readonly devDependencies: Record<string, string>; readonly scripts?: Record<string, string> }
+interface Locked { readonly version: string; readonly resolved?: string; readonly integrity?: string; readonly dev?: boolean; readonly optional?: boolean; readonly hasInstallScript?: boolean; readonly dependencies?: Record<string, string> }
+interface Manifest { readonly dependencies?: Record<string, string>; readonly devDependencies: Record<string, string>; readonly scripts?: Record<string, string> }
 const read = (path: string): unknown => JSON.parse(readFileSync(join(root, path), 'utf8'));
 const manifest = read('package.json') as Manifest;
 const { packages } = read('package-lock.json') as { packages: Record<string, Locked> };
 const all = Object.entries(packages).filter(([path]) => path !== '');
+/** What src/ imports of others. It is bundled: to npm all of it is for the development alone. */
+const imported = new Set(sources(join(root, 'src'), /\.ts$/).flatMap((source) => [...source.matchAll(/^(?:import|export)\b[^;']* from '(?!node:|\.)((?:@[\w-]+\/)?[\w-]+)/gm)].map(([, name]) => name!)));
 /** What the program is made of, with all that it brings along. */
-const shipped = all.filter(([, { dev, optional }]) => dev !== true && optional !== true);
+const shipped = broughtAlong([...imported].map((name) => `node_modules/${name}`));
 
 describe('packages of others [I1]', () => {
   test('are named by their exact version, and locked to their bytes', () => {
@@ -26,14 +28,20 @@ describe('packages of others [I1]', () => {
 
   test('run nothing of their own when they are installed', () => {
     // Seen and known: what is built here when no binary fits, and only for the tests.
-    const scripts = all.filter(([, { hasInstallScript }]) => hasInstallScript === true).map(([path, { dev, optional }]) => `${path} ${dev === true ? 'dev' : optional === true ? 'optional' : 'shipped'}`);
-    expect(scripts.filter((line) => line.endsWith(' shipped'))).toEqual([]);
+    expect(shipped.filter(([, { hasInstallScript }]) => hasInstallScript === true)).toEqual([]);
     expect(readFileSync(join(root, '.npmrc'), 'utf8')).toMatch(/^ignore-scripts=true$/m);
   });
 
   test('are few', () => {
-    expect(Object.keys(manifest.dependencies).length).toBeLessThanOrEqual(10);
+    expect(imported.size).toBeGreaterThan(5);
+    expect(imported.size).toBeLessThanOrEqual(10);
+    expect(shipped.length).toBeGreaterThan(20);
     expect(shipped.length).toBeLessThanOrEqual(70);
+  });
+
+  test('do not come to a user one by one: what is installed has them in its bundle', () => {
+    expect(manifest.dependencies).toBeUndefined();
+    expect([...imported].filter((name) => manifest.devDependencies[name] === undefined)).toEqual([]);
   });
 
   test('use of Node what they used when they were looked at', () => {
@@ -51,9 +59,27 @@ describe('packages of others [I1]', () => {
 /** Ways to the network and to other programs, by package. A new one is to be looked at before it comes here. */
 const known = ['@xmpp/connection-tcp net', 'commander child_process', 'dbus-next child_process', 'dbus-next net', 'pino worker_threads', 'pino-abstract-transport worker_threads', 'thread-stream worker_threads'];
 
-function sources(folder: string): string[] {
+/** These packages of the lock file and all that they depend on, but for what is optional. */
+function broughtAlong(paths: readonly string[]): [string, Locked][] {
+  const found = new Map<string, Locked>();
+  const follow = (path: string): void => {
+    const locked = packages[path];
+    if (locked === undefined || locked.optional === true || found.has(path)) return;
+    found.set(path, locked);
+    for (const name of Object.keys(locked.dependencies ?? {})) {
+      // As Node looks for it: inside the package itself, then further and further out.
+      let place = path;
+      while (place !== '' && packages[`${place}/node_modules/${name}`] === undefined) place = place.replace(/(?:^|\/)node_modules\/(?:@[^/]+\/)?[^/]+$/, '');
+      follow(place === '' ? `node_modules/${name}` : `${place}/node_modules/${name}`);
+    }
+  };
+  paths.forEach(follow);
+  return [...found];
+}
+
+function sources(folder: string, names = /\.[cm]?js$/): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.[cm]?js$/.test(entry.name) && !/(^|\/)(tests?|bench(marks?)?|docs?|examples?|node_modules)(\/|$)/.test(join(entry.parentPath, entry.name).slice(folder.length + 1)))
+    .filter((entry) => entry.isFile() && names.test(entry.name) && !/(^|\/)(tests?|bench(marks?)?|docs?|examples?|node_modules)(\/|$)/.test(join(entry.parentPath, entry.name).slice(folder.length + 1)))
     .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'));
 }
 

@@ -32,6 +32,8 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 const paths = [
+  'accounts/providers/kde/hush.provider',
+  'accounts/services/kde/hush-im.service',
   'bash-completion/completions/hushctl',
   'dbus-1/services/org.freedesktop.Telepathy.ConnectionManager.hush.service',
   'hush/hush.cjs',
@@ -40,6 +42,7 @@ const paths = [
   'man/man1/hushctl.1',
   'systemd/user/hush.service',
   'telepathy/managers/hush.manager',
+  'telepathy/profiles/hush.profile',
 ];
 const launcher = (): string => join(folder, '.local/bin/hushctl');
 
