@@ -26,8 +26,9 @@ const resultsFile = join(output, `${name}.json`);
 mkdirSync(output, { recursive: true });
 
 const node = nodeVersion === undefined ? process.execPath : installNode(nodeVersion);
-// Tests mostly wait for other processes: two at a time even on one core.
-const workers = isDesktop || args.some((arg) => /^(-w|-i|--maxWorkers|--runInBand|--watch)/.test(arg)) ? [] : [`--maxWorkers=${Math.max(2, availableParallelism())}`];
+// Tests mostly wait for other processes: two at a time even on one core; on a desktop one after the other.
+const count = isDesktop ? 1 : Math.max(2, availableParallelism());
+const workers = args.some((arg) => /^(-w|-i|--maxWorkers|--runInBand|--watch)/.test(arg)) ? [] : [`--maxWorkers=${count}`];
 const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'].filter((flag) => process.allowedNodeEnvironmentFlags.has(flag.split('=')[0]));
 const configuration = isDesktop ? ['--config', join(root, 'test/desktop/jest.config.mjs')] : [];
 // The pictures are those of the last run.

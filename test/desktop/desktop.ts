@@ -3,12 +3,26 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Program, run } from '../harness/process.ts';
 import type { Service, Session } from '../harness/session.ts';
+import { names, variants } from '../harness/telepathy-client.ts';
 import { Accessibility, accessibilityService } from './accessibility.ts';
 import type { Thing } from './accessibility.ts';
 
 const pictures = join(import.meta.dirname, '../../.test-output/desktop');
 
 export const textUi = 'org.freedesktop.Telepathy.Client.KTp.TextUi';
+
+const DISPATCHER = 'org.freedesktop.Telepathy.ChannelDispatcher';
+
+/** Opens a conversation as from a contact list: Mission Control makes it, and the window comes. */
+export async function openConversation(screen: Screen, session: Session, account: string, contact: string): Promise<void> {
+  const { bus } = session;
+  const request = variants({ [`${names.channel}.ChannelType`]: names.text, [`${names.channel}.TargetHandleType`]: 1, [`${names.channel}.TargetID`]: contact });
+  const [path] = await bus.call({ destination: DISPATCHER, path: `/${DISPATCHER.replaceAll('.', '/')}`, interface: DISPATCHER, member: 'EnsureChannel', signature: 'oa{sv}xs', body: [account, request, 0, textUi] });
+  await bus.call({ destination: DISPATCHER, path: String(path), interface: 'org.freedesktop.Telepathy.ChannelRequest', member: 'Proceed' });
+  await screen.resize('ktp-text-ui', 900, 600);
+  await screen.listen(session);
+  await screen.shows('an empty conversation', ({ name }) => name.startsWith('Conversation began'));
+}
 
 export class Screen {
   readonly display: string;

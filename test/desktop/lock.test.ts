@@ -4,15 +4,14 @@ import { str } from '../../src/bus/types.ts';
 import { hushBusName } from '../harness/hush.ts';
 import { ktpService } from '../harness/ktp.ts';
 import type { Account } from '../harness/mission-control.ts';
-import { names, RemoteObject, variants } from '../harness/telepathy-client.ts';
+import { names, RemoteObject } from '../harness/telepathy-client.ts';
 import { arrivalOf, claimed, contactIsThere, isIn, Person, propertyOf, signalOf, state, T } from '../scenarios/people.ts';
 import { complaints, Stage } from '../scenarios/stage.ts';
-import { Screen, textUi } from './desktop.ts';
 import type { Thing } from './accessibility.ts';
+import { openConversation, Screen } from './desktop.ts';
 
 const bobsJid = 'bob@localhost';
 const alicesJid = 'alice@localhost';
-const DISPATCHER = 'org.freedesktop.Telepathy.ChannelDispatcher';
 
 let screen: Screen;
 let stage: Stage;
@@ -45,16 +44,7 @@ afterEach(async () => {
   expect(isIn(stage.prosody.log(), '?OTR')).toBe(false);
 });
 
-/** Alice opens a conversation, as from her contact list: the window comes. */
-async function openWindow(): Promise<void> {
-  const { bus } = stage.session;
-  const request = variants({ [`${names.channel}.ChannelType`]: names.text, [`${names.channel}.TargetHandleType`]: 1, [`${names.channel}.TargetID`]: bobsJid });
-  const [path] = await bus.call({ destination: DISPATCHER, path: `/${DISPATCHER.replaceAll('.', '/')}`, interface: DISPATCHER, member: 'EnsureChannel', signature: 'oa{sv}xs', body: [account.path, request, 0, textUi] });
-  await bus.call({ destination: DISPATCHER, path: String(path), interface: 'org.freedesktop.Telepathy.ChannelRequest', member: 'Proceed' });
-  await screen.resize('ktp-text-ui', 900, 600);
-  await screen.listen(stage.session);
-  await screen.shows('an empty conversation', ({ name }) => name.startsWith('Conversation began'));
-}
+const openWindow = (): Promise<void> => openConversation(screen, stage.session, account.path, bobsJid);
 
 /** The padlock is closed or open, and this is what it says. */
 async function padlock(shape: 'open' | 'closed', word: string): Promise<void> {
