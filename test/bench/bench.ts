@@ -16,6 +16,8 @@ import { login } from './login.ts';
 import { memory } from './memory.ts';
 import { messages } from './messages.ts';
 import { roster } from './roster.ts';
+import { securedConversations } from './secured.ts';
+import { throughput } from './throughput.ts';
 import { buildUnbundled } from './unbundled.ts';
 
 /** The servers: one that offers TLS and demands it, one that has none. */
@@ -44,7 +46,9 @@ async function bench(servers: Servers, unbundled: string): Promise<Section[]> {
     login: () => login(servers, rounds(15, 4)),
     messages: () => messages(servers, { rounds: rounds(7, 2), count: 2000, roundTrips: rounds(200, 100) }),
     first: () => firstMessage(servers, rounds(101, 21)),
-    roster: () => roster(servers, { rounds: rounds(5, 2), contacts: 5000 }),
+    secured: () => securedConversations(servers, { rounds: rounds(31, 5), conversations: rounds(100, 30), crowds: rounds(3, 1) }),
+    throughput: () => throughput(rounds(11, 3)),
+    roster: async () => [...(await roster(servers, { rounds: rounds(5, 2), contacts: 1000 })), ...(await roster(servers, { rounds: rounds(5, 2), contacts: 5000 }))],
     memory: () => memory(servers, rounds(3, 1), unbundled),
   };
   const wanted = options.only?.split(',') ?? Object.keys(parts);

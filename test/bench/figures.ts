@@ -8,7 +8,7 @@ export interface Row {
 
 export interface Section {
   readonly title: string;
-  readonly unit: 'ms' | 'per s' | 'µs' | 'MiB';
+  readonly unit: 'ms' | 'per s' | 'µs' | 'MiB' | 'MB/s';
   /** Rows in which the others are expressed, by label. */
   readonly references: readonly string[];
   readonly rows: readonly Row[];

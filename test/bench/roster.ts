@@ -14,12 +14,12 @@ export interface RosterOptions {
 /** Each round in a process of its own: a long roster is new to a process once. */
 export async function roster({ tls, plain }: Servers, { rounds, contacts }: RosterOptions): Promise<Section[]> {
   for (const prosody of [tls, plain]) {
-    await prosody.addUser('popular', 'popular');
+    await prosody.addUser(`popular${contacts}`, `popular${contacts}`);
     // Without subscriptions: presences of that many friends would be a measurement of the server.
     const items = Array.from({ length: contacts }, (_, index) => ({
       jid: prosody.jid(`contact${index}`), name: `Contact Number ${index}`, groups: [`Group ${index % 20}`], subscription: 'none' as const,
     }));
-    await prosody.presetRoster('popular', items);
+    await prosody.presetRoster(`popular${contacts}`, items);
   }
   return withContestants([hush('hush', plain), hush('hush again', plain), haze(plain), hush('hush, TLS', tls)], async (contestants) => {
     const attributes = contestants.map(({ label }) => ({ label, samples: [] as number[] }));
@@ -42,7 +42,7 @@ export async function roster({ tls, plain }: Servers, { rounds, contacts }: Rost
 /** Milliseconds until the list is there, and for the attributes of all contacts. */
 async function listOf(contestant: Contestant, contacts: number): Promise<{ arrival: number; query: number }> {
   await contestant.refresh();
-  const connection = await contestant.requestConnection('popular');
+  const connection = await contestant.requestConnection(`popular${contacts}`);
   const there = connection.signal('ContactListStateChanged', ([state]) => state === 3);
   const start = performance.now();
   await Promise.all([connection.connect(), there]);
