@@ -2,8 +2,9 @@
 import type { Bus } from '../bus/connection.ts';
 import type { Call, ExportedObject, Implementation } from '../bus/object.ts';
 import { Remote } from '../bus/remote.ts';
-import type { ObjectPath } from '../bus/types.ts';
-import { demand, HushError } from '../errors.ts';
+import { i64, str, u32 } from '../bus/types.ts';
+import type { ObjectPath, Variant } from '../bus/types.ts';
+import { asHushError, demand, HushError } from '../errors.ts';
 import { translated } from './failure.ts';
 import { Lock } from './lock.ts';
 import type { Conclusion } from './lock.ts';
@@ -31,6 +32,11 @@ const loadingTime = 5_000;
 
 /** What the window's own OTR would send, and what only a program of that kind understands. */
 const OTR_MARK = '?OTR';
+
+/** Channel_Text_Message_Type */
+const NOTICE = 2;
+/** otr-message-event: a private conversation could not be set up. */
+const SETUP_ERROR = 4;
 
 /** Signals of the window's wizard, by how it ended. */
 const concluded = { aborted: 'PeerAuthenticationAborted', cheated: 'PeerAuthenticationCheated', failed: 'PeerAuthenticationError' } as const;
@@ -111,9 +117,13 @@ export class ChannelProxy {
           this.#demandConnected();
           await translated(this.#channel.call(TEXT, 'AcknowledgePendingMessages', ids));
         },
-        Initialize: async () => {
-          const lock = this.#locked();
-          if (!(await lock.secure())) await this.#options.replace();
+        Initialize: async (call) => {
+          try {
+            if (!(await this.#locked().secure())) await this.#options.replace();
+          } catch (error) {
+            call.afterReply(() => this.#whenConnected(() => this.#object.emit(OTR, 'MessageReceived', failureNotice(error))));
+            throw error;
+          }
         },
         Stop: async () => this.#locked().end(),
         TrustFingerprint: async (_call, fingerprint, isTrusted) => this.#locked().trust(fingerprint, isTrusted),
@@ -206,6 +216,19 @@ export class ChannelProxy {
 
 function cannotBeSecured(): HushError {
   return new HushError('proxy-encryption-error', 'the connection manager of this conversation cannot secure it');
+}
+
+/** What the window shows as a line of its own. It is no message of the channel's, and has no number. */
+function failureNotice(error: unknown): Parts {
+  // The window makes a web page of it, and a reason may quote a peer.
+  const reason = asHushError(error).message.replaceAll(/[<>&]|\p{Cc}/gu, ' ');
+  const header = new Map<string, Variant>([
+    ['message-type', u32(NOTICE)],
+    ['message-received', i64(Math.floor(Date.now() / 1000))],
+    ['otr-message-event', u32(SETUP_ERROR)],
+    ['otr-error', str(reason)],
+  ]);
+  return [header, new Map([['content-type', str('text/plain')], ['content', str(reason)]])];
 }
 
 function isOtr([, ...parts]: readonly Parts[number][]): boolean {

@@ -79,6 +79,7 @@ test('Start session closes the padlock, a question and its answer verify, Stop s
   await padlock('open', 'Not private');
   await choose('Start session');
   await says('Attempting to start a private OTR session with bob');
+  await says('securing conversations is switched off for this contact');
   await padlock('open', 'Not private');
 
   await alice.set(names.security, 'Policy', str('opportunistic'));

@@ -79,6 +79,8 @@ test('what is clicked at the lock happens: started, verified by a question, stop
 
   // Start session: refused where the user's policy is against it, then done.
   expect(await errorOf(window.call(OTR, 'Initialize'))).toBe(`${P}EncryptionError`);
+  expect((await events.expect(event('MessageReceived'))).args).toMatchObject([[{ 'otr-message-event': 4, 'otr-error': expect.stringContaining('switched off') }, {}]]);
+  expect(await window.get(OTR, 'PendingMessages')).toEqual(received);
   await policy('opportunistic');
   await window.call(OTR, 'Initialize');
   await events.expect(event('TrustLevelChanged', 1));
