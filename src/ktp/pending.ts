@@ -18,7 +18,7 @@ export class PendingMessages {
   #removedEarly: Set<number> | undefined = new Set();
   readonly #stops: readonly (() => void)[];
 
-  constructor(channel: Remote, listener: PendingListener) {
+  constructor(channel: Pick<Remote, 'on'>, listener: PendingListener) {
     this.#stops = [
       channel.on(MESSAGES, 'MessageReceived', (message) => {
         const id = idOf(message);
@@ -40,7 +40,7 @@ export class PendingMessages {
   }
 
   /** Fetches what was there before. Signals are listened to already, so nothing falls between; what comes twice counts once. */
-  async load(channel: Remote): Promise<void> {
+  async load(channel: Pick<Remote, 'get'>): Promise<void> {
     const snapshot = await channel.get(MESSAGES, 'PendingMessages');
     const later = [...this.#messages];
     this.#messages.clear();
