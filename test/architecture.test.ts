@@ -92,7 +92,7 @@ describe('an import is let through', () => {
   });
 });
 
-describe('a line is caught [B17]', () => {
+describe('a line is caught [B17 H6]', () => {
   test.each([
     ['src/xmpp/iq.ts', 'const id = Math.random();', 'Math.random'],
     ['src/log.ts', 'const level = process.env.LEVEL;', 'process.env'],

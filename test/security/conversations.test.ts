@@ -283,7 +283,7 @@ describe('a secured conversation', () => {
     return { ...it, conversation, session, fate: { left: [], failed: [] } };
   }
 
-  test('takes no plaintext of the contact: it comes in a conversation of its own, in which nothing can be sent [A10]', async () => {
+  test('takes no plaintext of the contact: it comes in a conversation of its own, in which nothing can be sent [H6 A10]', async () => {
     const it = await secured();
     const plaintext = it.conversations.forPlaintext(bob);
     expect(plaintext).not.toBe(it.conversation);
@@ -296,7 +296,7 @@ describe('a secured conversation', () => {
     expect(it.fate.left).toEqual(['hello']);
   });
 
-  test('sends nothing after its end, whatever ended it', async () => {
+  test('sends nothing after its end, whatever ended it [H6]', async () => {
     for (const [reason, condition] of [['clean', 'terminated'], ['unauthenticated', 'encryption-error'], ['connection-lost', 'connection-lost'], ['key-changed', 'encryption-error'], ['local', 'cancelled']] as const) {
       const it = await secured();
       it.session.finish({ reason, from: 'secure' });
@@ -328,7 +328,7 @@ describe('a secured conversation', () => {
     expect(it.conversation.state).toBe(SecurityState.secure);
   });
 
-  test('is revived by a session of the same key that proves as much, and by no other', async () => {
+  test('is revived by a session of the same key that proves as much, and by no other [G11]', async () => {
     const it = await secured();
     lose(it, it.session);
     it.mechanism.last.secure({ keyPinned: true });
@@ -377,7 +377,7 @@ describe('a secured conversation', () => {
     await expect(it.conversations.secure(it.conversation, { signal: new AbortController().signal })).rejects.toMatchObject({ condition: 'cancelled' });
   });
 
-  test('shows what it proved to the end, and ends rather than take a claim back', async () => {
+  test('shows what it proved to the end, and ends rather than take a claim back [G11]', async () => {
     const it = await secured({ signalledKeyMatched: true });
     expect(it.conversation.claims.has('WeaklyAuthenticated')).toBe(true);
     it.session.prove({ signalledKeyMatched: false });
@@ -401,7 +401,7 @@ describe('a secured conversation', () => {
     expect(it.conversation.state).toBe(SecurityState.ended);
   });
 
-  test('ends when its key is no longer trusted', async () => {
+  test('ends when its key is no longer trusted [G11]', async () => {
     const it = await secured();
     await it.trust.distrust(bob, Buffer.from('key'));
     expect(it.conversation).toMatchObject({ state: SecurityState.ended, endReason: 'key-changed', isDead: true });
@@ -496,7 +496,7 @@ describe('demands', () => {
   });
 });
 
-test('no sequence of events lowers a claim, verifies before it encrypts, or lets plaintext out of a conversation that was secured', async () => {
+test('no sequence of events lowers a claim, verifies before it encrypts, or lets plaintext out of a conversation that was secured [H6]', async () => {
   const event = fc.oneof(
     fc.record({ kind: fc.constant('secure' as const), pinned: fc.boolean(), bound: fc.boolean(), key: fc.constantFrom('key', 'other') }),
     fc.record({ kind: fc.constant('prove' as const), bound: fc.boolean(), matched: fc.boolean() }),

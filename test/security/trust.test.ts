@@ -59,7 +59,7 @@ describe('a key', () => {
     expect(trust.list()).toEqual([]);
   });
 
-  test('beside another is Seen, too, while none was verified', async () => {
+  test('beside another is Seen, too, while none was verified [G11 H9]', async () => {
     await trust.secured(bob, key(1), xtls);
     expect(judge(key(2))).toEqual({ accepted: true, pinned: false, verifiedBy: undefined });
     await trust.secured(bob, key(2), xtls);
@@ -115,7 +115,7 @@ describe('a contact who was verified', () => {
     announced.length = 0;
   });
 
-  test('has no other key, until the user accepts it', async () => {
+  test('has no other key, until the user accepts it [G11 H9]', async () => {
     expect(refusal(judge(key(2)))).toBe('certificate-fingerprint-mismatch');
     expect(await rejection(trust.secured(bob, key(2), xtls))).toBe('certificate-fingerprint-mismatch');
     await trust.changed(bob, key(2), 'xtls');
@@ -127,7 +127,7 @@ describe('a contact who was verified', () => {
     expect(announced).toEqual([['trust', bob, fingerprintOf(key(2)), 0, 3], ['trust', bob, fingerprintOf(key(2)), 3, 1]]);
   });
 
-  test('keeps the key that was verified, when another one comes and goes', async () => {
+  test('keeps the key that was verified, when another one comes and goes [G11]', async () => {
     await trust.changed(bob, key(2), 'xtls');
     expect(judge(key(1))).toEqual({ accepted: true, pinned: true, verifiedBy: 'comparison' });
     await trust.changed(bob, key(1), 'xtls');
@@ -181,7 +181,7 @@ test('a policy that was set before the verification does not lower anything', as
 });
 
 describe('where security is required', () => {
-  test.each(['contact', 'account'])('(%s) the first key is taken, another one refused', async (whose) => {
+  test.each(['contact', 'account'])('(%s) the first key is taken, another one refused [H9]', async (whose) => {
     await (whose === 'contact' ? trust.setContactPolicy(bob, 'required') : trust.setAccountPolicy('required'));
     expect(trust.isStrict(bob)).toBe(true);
     expect(judge(key(1))).toEqual({ accepted: true, pinned: false, verifiedBy: undefined });
@@ -198,7 +198,7 @@ describe('where security is required', () => {
   });
 });
 
-test('a key that was acceptable when it was judged, and is not any more, is not pinned', async () => {
+test('a key that was acceptable when it was judged, and is not any more, is not pinned [H9]', async () => {
   await trust.secured(bob, key(1), xtls);
   expect(judge(key(2)).accepted).toBe(true);
   // Not awaited: the second call is made while the first is on its way.

@@ -58,7 +58,7 @@ describe('two ends', () => {
     await client.event('ended');
   });
 
-  test('see a cut as an end too', async () => {
+  test('see a cut as an end too [G1]', async () => {
     const [left, right] = pipe();
     const client = new Side(left, 'client', romeo, JULIET);
     const server = new Side(right, 'server', juliet, ROMEO);
@@ -144,7 +144,7 @@ describe('other TLS', () => {
     expect((await new Side(theirs.transport, 'server', juliet, ROMEO).event('secured'))[1].channelBinding).toHaveLength(32);
   });
 
-  test.each(['TLSv1.2', 'TLSv1.1'] as const)('%s only is refused on both sides', async (version) => {
+  test.each(['TLSv1.2', 'TLSv1.1'] as const)('%s only is refused on both sides [G3]', async (version) => {
     const theirs = server({ minVersion: version, maxVersion: version });
     expect((await new Side(theirs.transport, 'client', romeo, JULIET).event('failed'))[1].condition).toBe('encryption-error');
     const other = client({ minVersion: version, maxVersion: version });
@@ -178,7 +178,7 @@ describe('other TLS', () => {
     expect((await new Side(right, 'server', juliet, ROMEO).event('failed'))[1].condition).toBe('encryption-error');
   });
 
-  test('resuming a session of another context gets a full handshake', async () => {
+  test('resuming a session of another context gets a full handshake [G3 G8]', async () => {
     const first = client({});
     new Side(first.transport, 'server', juliet, ROMEO);
     const session = await new Promise<Buffer>((resolve) => first.peer.once('session', resolve));
@@ -190,7 +190,7 @@ describe('other TLS', () => {
 });
 
 describe('bytes that are wrong', () => {
-  test.each([0, 1, 7, 40])('one flipped after the handshake (at %d) fails the session', async (at) => {
+  test.each([0, 1, 7, 40])('one flipped after the handshake (at %d) fails the session [G2]', async (at) => {
     const [left, right] = pipe();
     const client = new Side(left, 'client', romeo, JULIET);
     const server = new Side(right, 'server', juliet, ROMEO);
@@ -210,7 +210,7 @@ describe('bytes that are wrong', () => {
     expect(left.sent.slice(before).map((bytes) => bytes.length)).toEqual([24]);
   });
 
-  test('a forged alert fails the session', async () => {
+  test('a forged alert fails the session [G2]', async () => {
     const [left, right] = pipe();
     const client = new Side(left, 'client', romeo, JULIET);
     const server = new Side(right, 'server', juliet, ROMEO);
@@ -227,7 +227,7 @@ describe('bytes that are wrong', () => {
     expect((await server.event('failed'))[1].condition).toBe('encryption-error');
   });
 
-  test('more than 64 KiB before the handshake is done fail it', async () => {
+  test('more than 64 KiB before the handshake is done fail it [G7]', async () => {
     // Handshake records of a message of 16 MiB that never ends.
     const record = Buffer.concat([Buffer.from([22, 3, 1, 0x10, 0x00]), Buffer.alloc(4096)]);
     record.set([1, 0xff, 0xff, 0xff], 5);

@@ -345,7 +345,7 @@ describe.each(['initiator', 'responder'] as const)('hush as %s', (role) => {
       ['an unfinished tag of more than 256 KiB', `<message a='${'x'.repeat(262_144)}`],
       ['an entity', '<message><body>&x;</body></message>'],
       ['a processing instruction', '<?x y?>'],
-    ])('ends in silence at %s [fault-10]', async (_name, text) => {
+    ])('ends in silence at %s [H10 fault-10]', async (_name, text) => {
       const before = romeo.heard;
       romeo.say(text);
       await unclean();
@@ -372,7 +372,7 @@ describe.each(['initiator', 'responder'] as const)('hush as %s', (role) => {
       await unclean();
     });
 
-    test('answers what may be asked inside, and nothing of the outside', async () => {
+    test('answers what may be asked inside, and nothing of the outside [H10]', async () => {
       romeo.say("<iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq><iq type='get' id='v'><query xmlns='jabber:iq:version'/></iq><iq type='set' id='r'><query xmlns='jabber:iq:roster'/></iq>");
       romeo.say("<iq type='get' id='d'><query xmlns='http://jabber.org/protocol/disco#info'/></iq><iq type='result' id='unknown'/><iq type='error' id='unknown'/>");
       await romeo.hears('</query></iq>');

@@ -34,7 +34,7 @@ function between(left: FullJid, right: FullJid): { romeo: Side; juliet: Side; to
   return { romeo, juliet, towardsRomeo, towardsJuliet };
 }
 
-test('who ends TLS on both sides is not noticed without a verification, but the safety numbers differ', async () => {
+test('who ends TLS on both sides is not noticed without a verification, but the safety numbers differ [G4]', async () => {
   const { romeo, juliet, towardsRomeo, towardsJuliet } = between(JULIET, ROMEO);
   const ours = romeo.start(JULIET);
   await towardsRomeo.event('secured');
@@ -72,13 +72,13 @@ async function spliced(left: FullJid, right: FullJid): Promise<{ romeo: Side; ju
   return { romeo, juliet };
 }
 
-test('who passes a session on in his own name is found out by the name in the certificate', async () => {
+test('who passes a session on in his own name is found out by the name in the certificate [G4]', async () => {
   const { romeo, juliet } = await spliced(MALLORY, MALLORY);
   for (const { diary } of [romeo, juliet]) expect(diary.lines.filter((line) => line.startsWith('secure'))).toEqual([]);
   expect(romeo.diary.ends).toMatchObject([{ reason: 'failed', from: 'handshaking', error: { condition: 'certificate-hostname-mismatch' } }]);
 });
 
-test('who passes one on in their names, with a negotiation of his own at each end, is found out by the binding', async () => {
+test('who passes one on in their names, with a negotiation of his own at each end, is found out by the binding [G4]', async () => {
   const { romeo, juliet } = await spliced(JULIET, ROMEO);
   await juliet.diary.until('end');
   for (const { diary } of [romeo, juliet]) expect(diary.lines.filter((line) => line.startsWith('secure'))).toEqual([]);

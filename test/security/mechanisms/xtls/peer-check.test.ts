@@ -63,7 +63,7 @@ describe('a peer is accepted [B6]', () => {
   });
 });
 
-describe('a peer is refused [B6]', () => {
+describe('a peer is refused [B6 G3 G4 G9]', () => {
   const rsa = (modulusLength: number): Shape => ({ key: generateKeyPairSync('rsa', { modulusLength }).privateKey, algorithm: algorithms.rsaSha256 });
 
   test.each<[string, string, Partial<Presented>]>([

@@ -95,7 +95,7 @@ describe('between two honest ends', () => {
     await romeo.diary.until('secret right');
   });
 
-  test('the end of the session is the end of the run', async () => {
+  test('the end of the session is the end of the run [H2]', async () => {
     ours.sharedSecret!.start('', 'the wren');
     await juliet.diary.until('asks');
     await ours.end();
@@ -121,7 +121,7 @@ test('in anonymous mode the secret verifies, and no key is pinned', async () => 
 
 describe('between hush and a man in the middle', () => {
   // Two sessions, each with somebody who has a certificate in the other's name: the bindings agree, and only the secret can tell.
-  test.each(['initiator', 'responder'] as const)('relayed step by step, the right secret on both ends verifies nobody (%s starts)', async (starter) => {
+  test.each(['initiator', 'responder'] as const)('relayed step by step, the right secret on both ends verifies nobody (%s starts) [G4 H4]', async (starter) => {
     wire = new Wire();
     const [left, right] = [new Wire(), new Wire()];
     const one = new Side(left, ROMEO);
@@ -224,7 +224,7 @@ describe('against a scripted peer', () => {
     expect(claims(session)).toContain('Verified');
   });
 
-  test('hush starts as the profile computes it, and stays unverified without the right M2', async () => {
+  test('hush starts as the profile computes it, and stays unverified without the right M2 [H4]', async () => {
     const run = async (isHonest: boolean): Promise<void> => {
       session.sharedSecret!.start('who?', 'the wren');
       await puppet.until(() => puppet.heard.endsWith('</A></verify>'));
@@ -251,7 +251,7 @@ describe('against a scripted peer', () => {
     expect(claims(session)).toContain('Verified');
   });
 
-  test('a wrong M1 gets authentication-failed and no M2; a fifth guess in an hour gets busy until the user acts', async () => {
+  test('a wrong M1 gets authentication-failed and no M2; a fifth guess in an hour gets busy until the user acts [H4]', async () => {
     for (let guess = 0; guess < 4; guess += 1) {
       juliet.diary.lines.length = 0;
       const { id, proof } = await runAsStarter('a guess');
@@ -284,7 +284,7 @@ describe('against a scripted peer', () => {
     ['A before the question', `<A>${good}</A><question>q</question>`],
     ['a question of more than 1 KiB', `<question>${'é'.repeat(513)}</question><A>${good}</A>`],
     ['text', `hello<A>${good}</A>`],
-  ])('a first step with %s is a bad request', async (_name, content) => {
+  ])('a first step with %s is a bad request [H4]', async (_name, content) => {
     const id = newId();
     puppet.say(`<verify ${P} id='${id}' step='1'>${content}</verify>`);
     await puppet.hears(abort(id, 'bad-request'));
@@ -293,7 +293,7 @@ describe('against a scripted peer', () => {
     await juliet.diary.until('asks');
   });
 
-  test('another mechanism, or a step out of turn, is a bad request and ends the run', async () => {
+  test('another mechanism, or a step out of turn, is a bad request and ends the run [H4]', async () => {
     const [first, second] = [newId(), newId()];
     puppet.say(step1(first, Buffer.from(good, 'base64')).replace('sha256', 'sha1'));
     await puppet.hears(abort(first, 'bad-request'));
@@ -304,7 +304,7 @@ describe('against a scripted peer', () => {
     await juliet.diary.until('secret encryption-error');
   });
 
-  test('unknown ids are ignored, and B = 0 is refused', async () => {
+  test('unknown ids are ignored, and B = 0 is refused [H2 H4]', async () => {
     puppet.say(`<verify ${P} id='${newId()}' step='3'><M1>${base64(Buffer.alloc(32))}</M1></verify><verify ${P} id='x' step='1'/><verify ${P} id='${newId()}' step='abort' condition='busy'/>`);
     session.sharedSecret!.start('', 'the wren');
     await puppet.until(() => puppet.heard.endsWith('</A></verify>'));
@@ -314,7 +314,7 @@ describe('against a scripted peer', () => {
     await puppet.hears(abort(id, 'bad-request'));
   });
 
-  test('a first step during a run past its first step gets busy', async () => {
+  test('a first step during a run past its first step gets busy [H2]', async () => {
     await runAsStarter('the wren');
     const id = newId();
     puppet.say(step1(id, Buffer.from(good, 'base64')));

@@ -86,7 +86,7 @@ describe('the 3072-bit group', () => {
     expect(answererProof(K, transcript, M1)).toEqual(hex(known.M2));
   });
 
-  test('gives other proofs for another session, end, salt or value', () => {
+  test('gives other proofs for another session, end, salt or value [G4 H4]', () => {
     const changes: Partial<Transcript>[] = [
       { channelBinding: Buffer.alloc(32) },
       { bindingHash: Buffer.alloc(32) },
@@ -113,7 +113,7 @@ describe('the 3072-bit group', () => {
     expect(srp.starterPublic(Buffer.from([1]))).toEqual(Buffer.concat([Buffer.alloc(PUBLIC_SIZE - 1), Buffer.from([5])]));
   });
 
-  test('takes no public value outside 0 < value < N, nor of another length', () => {
+  test('takes no public value outside 0 < value < N, nor of another length [H4]', () => {
     const number = (value: bigint): Buffer => Buffer.from(value.toString(16).padStart(768, '0'), 'hex');
     const n = BigInt(`0x${srp3072.prime.toString('hex')}`);
     expect([0n, n].map((value) => srp.isPublic(number(value)))).toEqual([false, false]);
@@ -123,7 +123,7 @@ describe('the 3072-bit group', () => {
     expect(srp.isPublic(Buffer.alloc(0))).toBe(false);
   });
 
-  test('refuses degenerate values as a failed authentication, never as a crash', () => {
+  test('refuses degenerate values as a failed authentication, never as a crash [H4]', () => {
     const one = Buffer.concat([Buffer.alloc(PUBLIC_SIZE - 1), Buffer.from([1])]);
     const kv = srp.answererPublic(v, b); // B with g^b taken away leaves kv
     const last = Buffer.from(srp3072.prime);
