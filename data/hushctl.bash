@@ -12,7 +12,7 @@ _hushctl() {
   fi
   for ((i = 1; i < ${#typed[@]}; i++)); do
     case ${typed[i]} in
-      --account | --channel | --confirm | --question) ((i += 1)) ;;
+      --account | --channel | --confirm | --question | --server) ((i += 1)) ;;
       -*) ;;
       *) given+=("${typed[i]}") ;;
     esac
@@ -22,12 +22,13 @@ _hushctl() {
   case ${typed[-1]} in
     --account) mapfile -t words < <("$program" words accounts 2> /dev/null) ;;
     --channel) mapfile -t words < <("$program" words channels 2> /dev/null) ;;
-    --confirm | --question) return ;;
+    --confirm | --question | --server) return ;;
     *)
       if [[ $current == -* ]]; then
         words=(--account --json --help)
         case ${given[*]} in
           '') words+=(--version) ;;
+          add*) words+=(--server --ask) ;;
           status) words+=(--watch) ;;
           secure* | require* | end*) words+=(--channel) ;;
           verify*) words+=(--confirm --distrust --secret --question --abort --channel) ;;
@@ -52,7 +53,7 @@ _hushctl() {
 
 # Sets words, for the place behind what was given.
 _hushctl_words() {
-  local commands='status secure require end verify peers trust forget policy identity help'
+  local commands='add status secure require end verify peers trust forget policy identity help'
   case ${#given[@]} in
     0) read -ra words <<< "$commands" ;;
     1)

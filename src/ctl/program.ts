@@ -1,6 +1,8 @@
 /** The command line of hushctl: commands, arguments, options, help. */
 import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
 import { version } from '../names.ts';
+import type { AddOptions } from './adding.ts';
+import { add } from './adding.ts';
 import { words } from './completion.ts';
 import { claimNames } from './conversations.ts';
 import type { Ctl } from './ctl.ts';
@@ -62,6 +64,14 @@ export function commandLine({ output, errors, open }: ProgramOptions): Command {
       ctl.bus.close();
     }
   };
+
+  program
+    .command('add')
+    .description('add an account that you have at a server, and bring it online')
+    .argument('<jid>', 'name@server')
+    .option('--server <host>', 'host or host:port, where it is not the one that DNS names')
+    .option('--ask', 'keep no password: your chat program asks for it at every login')
+    .action((jid: string, options: AddOptions) => run(undefined, (ctl) => add(ctl, jid, options)));
 
   program
     .command('status')

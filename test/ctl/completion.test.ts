@@ -26,8 +26,10 @@ async function completed(line: string): Promise<string[]> {
 }
 
 test.each([
-  ['hushctl ', ['status', 'secure', 'require', 'end', 'verify', 'peers', 'trust', 'forget', 'policy', 'identity', 'help']],
+  ['hushctl ', ['add', 'status', 'secure', 'require', 'end', 'verify', 'peers', 'trust', 'forget', 'policy', 'identity', 'help']],
   ['hushctl st', ['status']],
+  ['hushctl add me@localhost --', ['--account', '--json', '--help', '--server', '--ask']],
+  ['hushctl add --server ', []],
   ['hushctl --json p', ['peers', 'policy']],
   ['hushctl --account ali', ['alice@localhost']],
   ['hushctl --account alice@localhost st', ['status']],
