@@ -63,8 +63,7 @@ function install(withKtp) {
   if (texts.length > 0) announce(true);
   console.log(isShared ? `\nhush is installed for every user, in ${source}.` : `\nhush runs with ${process.execPath}. Install again when that moves.`);
   if (isShared && existsSync(bundle)) console.log(`Your own copy, ${bundle}, goes before it, until you take it away: hush uninstall`);
-  console.log('Next: add a Jabber account in your Telepathy client, or see that hush answers:');
-  console.log(`  busctl --user introspect ${busName} /${busName.replaceAll('.', '/')}`);
+  console.log('Next: add your account in your Telepathy client, or here: hushctl add me@example.org');
   if (withKtp) console.log("hush-ktp stands in the place of KDE Telepathy's own OTR, for all accounts, after the next login.");
   if (isShared) return;
   const isFound = (process.env.PATH ?? '').split(':').includes(dirname(launcher));

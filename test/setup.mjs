@@ -17,6 +17,7 @@ const debianPackages = {
   'gnome-keyring': 'the Secret Service',
   systemd: 'busctl, systemd-analyze',
   'man-db': 'the manuals, as they are shown',
+  lintian: 'what Debian asks of a package',
   'telepathy-mission-control-5': 'the account manager that clients use',
   'telepathy-haze': 'another connection manager, to measure against',
   'python3-gi': 'scripted telepathy-glib client',

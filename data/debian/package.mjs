@@ -1,4 +1,4 @@
-// Makes the Debian package of what is in dist/: `npm run package` → dist/hush_VERSION_all.deb. Debian Policy 4.6; deb(5), deb-control(5).
+// Makes the Debian package of what is in dist/: `package.mjs [FOLDER]` → FOLDER/hush_VERSION_all.deb, FOLDER being dist/. Debian Policy 4.6; deb(5), deb-control(5).
 // hush needs no maintainer script: nothing is compiled, buses and service managers find its files by themselves. So dpkg-deb alone makes the package.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -13,7 +13,7 @@ const manifest = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8'));
 const changelog = readFileSync(join(import.meta.dirname, 'changelog'), 'utf8');
 const [, version] = /^hush \((\S+)\)/.exec(changelog);
 const [, maintainer, date] = /^ -- (.+ <.+>) {2}(.+)$/m.exec(changelog);
-const output = join(source, `dist/hush_${version}_all.deb`);
+const output = join(process.argv[2] ?? join(source, 'dist'), `hush_${version}_all.deb`);
 const managerName = 'org.freedesktop.Telepathy.ConnectionManager.hush';
 const home = '/usr/share/hush';
 const node = '/usr/bin/node';
@@ -103,16 +103,18 @@ if (version !== manifest.version) throw new Error(`data/debian/changelog begins 
 const tree = mkdtempSync(join(tmpdir(), 'hush-package-'));
 try {
   chmodSync(tree, 0o755);
-  const write = (path, content, mode) => {
-    const folder = dirname(join(tree, path));
-    // Whatever the umask.
+  // Modes are set after, whatever the umask.
+  const makeFolder = (folder) => {
     for (let made = mkdirSync(folder, { recursive: true }), at = folder; made !== undefined && at.length >= made.length; at = dirname(at)) chmodSync(at, 0o755);
+  };
+  const write = (path, content, mode) => {
+    makeFolder(dirname(join(tree, path)));
     writeFileSync(join(tree, path), content);
     chmodSync(join(tree, path), mode);
   };
   for (const [path, content] of Object.entries(files)) write(path, content, 0o644);
   for (const [path, content] of Object.entries(programs)) write(path, content, 0o755);
-  mkdirSync(join(tree, 'usr/bin'), { mode: 0o755 });
+  makeFolder(join(tree, 'usr/bin'));
   for (const [path, target] of Object.entries(links)) symlinkSync(target, join(tree, path));
 
   const regular = Object.keys({ ...files, ...programs }).map((path) => path.slice(1)).sort();
