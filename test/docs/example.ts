@@ -6,6 +6,7 @@ import { bindingInput } from '../../src/security/mechanisms/xtls/binding.ts';
 import { readCertificate } from '../../src/security/mechanisms/xtls/certificate.ts';
 import { isRefused, negotiated, readAccept, readOffer } from '../../src/security/mechanisms/xtls/content.ts';
 import { Srp, stretch } from '../../src/security/mechanisms/xtls/srp.ts';
+import { safetyNumber } from '../../src/security/safety-number.ts';
 import { bareOf } from '../../src/xmpp/jid.ts';
 import { JINGLE } from '../../src/xmpp/xep0166-jingle.ts';
 import { IBB } from '../../src/xmpp/xep0047-ibb.ts';
@@ -90,6 +91,7 @@ export async function example(recording: Recording): Promise<string> {
   const input = bindingInput(agreed);
 
   const bytesOf = (said: Said, local: string): Buffer => Buffer.from(text(elements(parse(said.text)).find((part) => part.name === local)!), 'base64');
+  const spki = { romeo: readCertificate(certificates.romeo).spki, juliet: readCertificate(certificates.juliet).spki };
   const srp = new Srp();
   const [A, salt, B, M1, M2] = [bytesOf(steps[0]!, 'A'), bytesOf(steps[1]!, 'salt'), bytesOf(steps[1]!, 'B'), bytesOf(steps[2]!, 'M1'), bytesOf(steps[3]!, 'M2')];
   const secret = Buffer.from(opaqueString(SECRET), 'utf8');
@@ -103,7 +105,9 @@ export async function example(recording: Recording): Promise<string> {
     `### The keys\n\nRomeo's certificate, then Juliet's (both self-signed P-256):`,
     fence('text', [...pem(certificates.romeo), ...pem(certificates.juliet)]),
     `The SPKI of each, which is what gets committed to and pinned:`,
-    table([['spki-romeo', hex(readCertificate(certificates.romeo).spki)], ['spki-juliet', hex(readCertificate(certificates.juliet).spki)]]),
+    table([['spki-romeo', hex(spki.romeo)], ['spki-juliet', hex(spki.juliet)]]),
+    `Their safety number:`,
+    fence('text', [safetyNumber({ jid: bareOf(ROMEO), spki: spki.romeo }, { jid: bareOf(JULIET), spki: spki.juliet })]),
     `### Negotiation`,
     outside([...withAnswer(offerAt), ...withAnswer(acceptAt), ...withAnswer(find((each) => isIbb(each, 'open')))]),
     `### TLS\n\nRomeo's first block is his ClientHello. ServerHello, certificates and Finished follow in the same way.`,

@@ -10,8 +10,10 @@ import type { Content, Refused } from '../../src/security/mechanisms/xtls/conten
 import { sha256 } from '../../src/security/mechanisms/xtls/bytes.ts';
 import { InnerStream } from '../../src/security/mechanisms/xtls/inner.ts';
 import { Srp, answererProof, starterProof, stretch } from '../../src/security/mechanisms/xtls/srp.ts';
+import { safetyNumber } from '../../src/security/safety-number.ts';
 import { elements } from '../../src/xmpp/element.ts';
 import type { Element } from '../../src/xmpp/element.ts';
+import { bareOf } from '../../src/xmpp/jid.ts';
 import { opaqueString } from '../../src/xmpp/precis.ts';
 import { parse } from '../harness/wire.ts';
 import { JULIET, ROMEO } from '../security/mechanisms/xtls/pair.ts';
@@ -44,6 +46,11 @@ test('the certificates name their owners, and their keys are those that are show
   expect([romeo.xmppAddrs, juliet.xmppAddrs]).toEqual([['romeo@example.net'], ['juliet@example.org']]);
   expect(Buffer.from(romeo.spki).equals(value('spki-romeo'))).toBe(true);
   expect(Buffer.from(juliet.spki).equals(value('spki-juliet'))).toBe(true);
+});
+
+test('the safety number is that of the two keys', () => {
+  const number = safetyNumber({ jid: bareOf(JULIET), spki: juliet.spki }, { jid: bareOf(ROMEO), spki: romeo.spki });
+  expect(blocks(shown, 'text')).toContain(number);
 });
 
 test('the salts open the commitments', () => {
@@ -101,7 +108,7 @@ test('the shared secret is compared as it is computed here', async () => {
 });
 
 /** Without what is another each time: keys, salts, sids, ids, hashes. */
-const shape = (markdown: string): string => markdown.replace(/(?<=BEGIN CERTIFICATE-----)[^]*?(?=-----END)/g, '').replace(/[A-Za-z0-9+/=-]{30,}…?/g, '*');
+const shape = (markdown: string): string => markdown.replace(/^(?:\d{5} ){11}\d{5}$/m, 'NUMBER').replace(/(?<=BEGIN CERTIFICATE-----)[^]*?(?=-----END)/g, '').replace(/[A-Za-z0-9+/=-]{30,}…?/g, '*');
 
 test('hush still says what the example shows, word for word', async () => {
   expect(shape(await example(await record()))).toBe(shape(shown));
