@@ -62,6 +62,8 @@ interface Record {
   lastMessage: number;
   securedAt: number;
   lastHeard: FullJid | undefined;
+  /** The resource that it was last secured with. */
+  lastWith: FullJid | undefined;
   /** The contact's resources when its last session ended: only one that comes later is tried by itself. */
   atEnd: ReadonlySet<FullJid>;
   cancelTimer: (() => void) | undefined;
@@ -125,7 +127,7 @@ export class Conversations implements ConversationOwner {
   create(peer: BareJid, kind: ConversationKind): Conversation {
     const conversation = new Conversation(peer, kind, this);
     const now = performance.now();
-    this.#records.set(conversation, { isShown: false, isWanted: false, lastMessage: now, securedAt: now, lastHeard: undefined, atEnd: new Set(), cancelTimer: undefined });
+    this.#records.set(conversation, { isShown: false, isWanted: false, lastMessage: now, securedAt: now, lastHeard: undefined, lastWith: undefined, atEnd: new Set(), cancelTimer: undefined });
     const all = this.#byPeer.get(peer) ?? new Set();
     this.#byPeer.set(peer, all);
     all.add(conversation);
@@ -230,7 +232,7 @@ export class Conversations implements ConversationOwner {
     this.#pendingDemands.set(peer, [...all, pending]);
     try {
       if (conversation.state !== SecurityState.secure) {
-        if (conversation.session === undefined) this.#start(conversation, choose(this.#options(peer, options.mechanisms ?? [])), demands);
+        if (conversation.session === undefined) this.#start(conversation, choose(this.#optionsOf(conversation, options.mechanisms ?? [])), demands);
         await untilSecure(conversation, { tasks: this.#around.tasks, limitMs: limits.attempt, signal: options.signal });
       }
       const [lacking] = missing(demands, conversation.claims).filter((claim) => claim !== 'Verified');
@@ -272,7 +274,7 @@ export class Conversations implements ConversationOwner {
       if (conversation.state === SecurityState.secure || conversation.state === SecurityState.negotiating) continue;
       if (this.hasLiveSession(peer)) continue;
       try {
-        const choice = byItself(this.#options(peer, []));
+        const choice = byItself(this.#optionsOf(conversation, []));
         if (choice !== undefined && !this.#record(conversation).atEnd.has(choice.resource)) this.#start(conversation, choice, conversation.demands);
       } catch (error) {
         this.#around.log.info({ err: error, contact: peer }, 'the conversation was not secured');
@@ -304,6 +306,7 @@ export class Conversations implements ConversationOwner {
     const record = this.#record(conversation);
     record.securedAt = performance.now();
     record.lastMessage = record.securedAt;
+    record.lastWith = session.peer;
     this.#failedAt.delete(peer);
     const { keys, facts, mechanism } = session;
     if (keys !== undefined) {
@@ -368,6 +371,22 @@ export class Conversations implements ConversationOwner {
     const { mechanisms, trust } = this.#around;
     const heard = [...this.of(peer)].flatMap((conversation) => this.#record(conversation).lastHeard ?? []);
     return { mechanisms: inOrder(mechanisms, trust.mechanismOrder, names), resources: lastHeardFirst(this.#around.resources(peer), heard), wasSecured: trust.wasSecured(peer) };
+  }
+
+  /**
+   * The same for one conversation, without the resources that are another one's: a session carries no two, and with the client of one the other would only
+   * find that its key has changed. Rule 8. Throws HushError `not-available` where nothing is left.
+   */
+  #optionsOf(conversation: Conversation, names: readonly string[]): Options {
+    const { peer } = conversation;
+    const options = this.#options(peer, names);
+    const own = this.#record(conversation).lastWith;
+    const others = [...this.of(peer)].filter((other) => other !== conversation);
+    const carried = others.flatMap(({ session }) => (session === undefined || session.state === 'closing' ? [] : session.peer));
+    const remembered = others.flatMap((other) => (other.isDead ? [] : (this.#record(other).lastWith ?? [])));
+    const resources = options.resources.filter((resource) => !carried.includes(resource) && (own === undefined || resource === own || !remembered.includes(resource)));
+    if (resources.length === 0 && options.resources.length > 0) throw new HushError('not-available', 'the device of the contact has another conversation');
+    return { ...options, resources };
   }
 
   #start(conversation: Conversation, { mechanism, resource }: Choice, demands: Claims): void {

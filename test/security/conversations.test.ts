@@ -447,6 +447,72 @@ describe('a secured conversation', () => {
     expect([...it.conversations.of(bob)]).toHaveLength(2);
     expect(it.conversation.session?.peer).toBe(desk);
   });
+
+  describe('with two devices of a contact, both of which have gone', () => {
+    /** Two conversations, one a device, each with its key. */
+    async function both(): Promise<World & { atDesk: Conversation; onPhone: Conversation }> {
+      const it = await secured();
+      const second = it.mechanism.offer(phone);
+      second.secure({}, 'key of the phone');
+      const [atDesk, onPhone] = [...it.conversations.of(bob)] as [Conversation, Conversation];
+      it.conversations.shown(onPhone, false);
+      it.mechanism.abilities.set(phone, true);
+      it.resources.length = 0;
+      for (const session of [it.session, second]) session.finish({ reason: 'unauthenticated', from: 'secure' });
+      expect([atDesk.state, onPhone.state]).toEqual([SecurityState.ended, SecurityState.ended]);
+      return { ...it, atDesk, onPhone };
+    }
+
+    test('one comes back: its session carries one of the two, and the other stays as it is', async () => {
+      const { atDesk, onPhone, ...it } = await both();
+      const opened: string[] = [];
+      it.resources.push(desk);
+      it.conversations.consider(bob);
+      it.mechanism.last.secure({ keyPinned: true });
+      await turn();
+      it.gate.onOpened(({ conversation }) => opened.push(conversation!.id));
+      it.mechanism.last.receive(body('I am back'));
+      expect(opened).toEqual([atDesk.id]);
+      expect(atDesk).toMatchObject({ state: SecurityState.secure, session: it.mechanism.last });
+      expect(onPhone).toMatchObject({ state: SecurityState.ended, isDead: false, session: undefined });
+    });
+
+    test('the one that comes back is known: its own conversation goes on, and the other does not take its key for a changed one', async () => {
+      const { atDesk, onPhone, ...it } = await both();
+      it.resources.push(phone);
+      it.conversations.consider(bob);
+      it.mechanism.last.secure({ keyPinned: true }, 'key of the phone');
+      expect(onPhone).toMatchObject({ state: SecurityState.secure, session: it.mechanism.last });
+      expect(atDesk).toMatchObject({ state: SecurityState.ended, isDead: false, session: undefined });
+    });
+
+    test('what carries one of them is not asked to carry the other, too', async () => {
+      const { atDesk, onPhone, ...it } = await both();
+      it.resources.push(desk);
+      it.conversations.consider(bob);
+      it.mechanism.last.secure({ keyPinned: true });
+      await turn();
+      await expect(it.conversations.secure(onPhone, { signal: new AbortController().signal })).rejects.toMatchObject({ condition: 'not-available' });
+      expect(onPhone).toMatchObject({ state: SecurityState.ended, isDead: false, session: undefined });
+      expect(atDesk).toMatchObject({ state: SecurityState.secure, session: it.mechanism.last });
+      // The twin: the device it was had with.
+      it.resources.push(phone);
+      const asked = it.conversations.secure(onPhone, { signal: new AbortController().signal });
+      it.mechanism.last.secure({ keyPinned: true }, 'key of the phone');
+      await asked;
+      expect([atDesk.session?.peer, onPhone.session?.peer]).toEqual([desk, phone]);
+    });
+
+    test('a new conversation may be had with either', async () => {
+      const it = await both();
+      it.resources.push(desk);
+      const third = it.conversations.create(bob, 'securable');
+      const asked = it.conversations.secure(third, { signal: new AbortController().signal });
+      it.mechanism.last.secure({ keyPinned: true });
+      await asked;
+      expect(third.session?.peer).toBe(desk);
+    });
+  });
 });
 
 describe('demands', () => {

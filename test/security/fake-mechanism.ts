@@ -102,13 +102,17 @@ export class FakeMechanism implements Mechanism {
   readonly features: readonly string[] = [];
   readonly started: { session: FakeSession; demands: Claims }[] = [];
   readonly abilities = new Map<FullJid, boolean>();
+  readonly #offered: FakeSession[] = [];
   #incoming: ((session: Session) => void) | undefined;
 
   available(peer: FullJid): boolean | undefined {
     return this.abilities.get(peer);
   }
 
+  /** As the contract has it: one session with a resource, whoever began it, and whoever asks for it. */
   start(peer: FullJid, { demands }: { demands: Claims }): Session {
+    const living = [...this.#offered, ...this.started.map(({ session }) => session)].find((session) => session.peer === peer && session.state !== 'closing' && session.state !== 'ended');
+    if (living !== undefined) return living;
     const session = new FakeSession(peer, `out-${this.started.length}`);
     this.started.push({ session, demands });
     return session;
@@ -124,6 +128,7 @@ export class FakeMechanism implements Mechanism {
   /** The peer begins a session that is accepted. */
   offer(peer: FullJid): FakeSession {
     const session = new FakeSession(peer, 'in');
+    this.#offered.push(session);
     this.#incoming?.(session);
     return session;
   }
