@@ -70,6 +70,8 @@ describe('offers that cross', () => {
     expect(wire.log.filter((text) => text.includes('tie-break'))).toHaveLength(1);
     wire.inject(lower!.from, lower!.stanza);
     await Promise.all([romeo.diary.until('secure'), juliet.diary.until('secure')]);
+    // The start that lost became this session: whoever asked for it was told of no failure.
+    for (const side of [romeo, juliet]) expect([side.diary.ends, side.incoming]).toEqual([[], []]);
   });
 
   test('give way while only capabilities are being asked', async () => {
