@@ -2,7 +2,7 @@
 // Puts hush where D-Bus, Telepathy, KDE and systemd look for the programs of one user, and takes it away again: `hush install [--ktp] | uninstall`.
 // Places: XDG Base Directory Specification; D-Bus Specification, Message Bus Starting Services; systemd.unit(5), user unit search path.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import process from 'node:process';
@@ -21,12 +21,15 @@ const ktpBundle = isShared ? join(source, 'dist/hush-ktp.cjs') : ktpCopy;
 /** Where the XDG specification has the programs of one user. */
 const launcher = join(home, '.local/bin/hushctl');
 
+/** npm --prefix ~/.local has put its own link there, which it also takes away. */
+const isLinked = existsSync(launcher) && realpathSync(launcher) === join(realpathSync(source), 'dist/hushctl.cjs');
+
 /** Every file of ours: where it goes, what is in it. Nothing else is written or removed. */
 const files = [
   { path: bundle, mode: 0o755, content: () => readFileSync(join(source, 'dist/hush.cjs'), 'utf8') },
   { path: client, mode: 0o755, content: () => readFileSync(join(source, 'dist/hushctl.cjs'), 'utf8') },
   // By its own Node, as hush has it, and under a name without .cjs, which Node would take for a module beside a package.json that says so.
-  { path: launcher, mode: 0o755, content: () => `#!/bin/sh\nexec ${[process.execPath, client].map(shellQuoted).join(' ')} "$@"\n` },
+  ...(isLinked ? [] : [{ path: launcher, mode: 0o755, content: () => `#!/bin/sh\nexec ${[process.execPath, client].map(shellQuoted).join(' ')} "$@"\n` }]),
   { path: join(dataHome, 'bash-completion/completions/hushctl'), mode: 0o644, content: () => readFileSync(join(source, 'data/hushctl.bash'), 'utf8') },
   ...['hush.1', 'hushctl.1'].map((page) => ({ path: join(dataHome, 'man/man1', page), mode: 0o644, content: () => readFileSync(join(source, 'data/man', page), 'utf8') })),
   { path: join(dataHome, 'telepathy/managers/hush.manager'), mode: 0o644, content: () => readFileSync(join(source, 'data/hush.manager'), 'utf8') },

@@ -1,5 +1,5 @@
 /** The npm package: what is in it, and what it gives to a user who installs it. */
-import { mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -17,7 +17,8 @@ let prefix: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'hush-npm-'));
   [packed] = JSON.parse(await run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: root })) as [typeof packed];
-  prefix = join(folder, 'prefix');
+  // Where hush install has its own command, too.
+  prefix = join(folder, '.local');
   // Offline: nothing else is needed.
   await run('npm', ['install', '--global', '--offline', '--prefix', prefix, join(folder, packed.filename)], { cwd: folder });
 });
@@ -73,6 +74,7 @@ test('its three commands run, and a session bus starts what hush install puts in
     expect(await run('hush', ['install'], { environment })).toContain('session bus: has read its files again');
     expect(await ask()).toContain('string "jabber"');
     await run('hush', ['uninstall'], { environment });
+    for (const name of ['hush', 'hushctl', 'hush-ktp']) expect(await readlink(join(prefix, 'bin', name))).toMatch(/^\.\.\/lib\/node_modules\/hush\//);
     const names = await run('dbus-send', [`--bus=${bus.address}`, '--print-reply', '--dest=org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus.ListActivatableNames']);
     expect(names).not.toContain(busName);
     expect((await readdir(join(folder, 'share'), { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())).toEqual([]);
