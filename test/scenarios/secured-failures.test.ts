@@ -146,6 +146,43 @@ describe('when the process of the contact is killed', () => {
     for (const canary of ['canary in flight', 'canary afterwards']) expect(isIn(server.log(), canary)).toBe(false);
   });
 
+  test('in a secured conversation whose window was closed, what is on its way is reported in one that opens for it, and what had arrived is not [fault-15]', async () => {
+    await meetAgain();
+    const { out, incoming } = await talk(alice, bob, 'hello');
+    await state(out, 2);
+    const reports: Record<string, unknown>[] = [];
+    let wake: () => void = () => undefined;
+    const off = alice.session.bus.subscribe({ interface: names.messages, member: 'MessageReceived' }, ({ path, body }) => {
+      const [header] = messageOf(body[0]).parts;
+      if (header?.['message-type'] === 4) reports.push({ path, ...header });
+      wake();
+    });
+    const pid = await bob.pid();
+    process.kill(pid, 'SIGSTOP');
+    const arrives = await out.send('canary that arrives later');
+    await out.close();
+    const arrival = arrivalOf(bob.connection, 'canary that arrives later');
+    process.kill(pid, 'SIGCONT');
+    await arrival;
+    // What the contact says now comes behind the receipt.
+    const answer = arrivalOf(alice.connection, 'canary answered');
+    await incoming.send('canary answered');
+    const { incoming: again } = await answer;
+    process.kill(pid, 'SIGSTOP');
+    const lost = await again.send('canary in flight');
+    await again.call(names.text, 'AcknowledgePendingMessages', (await again.pending()).map(({ id }) => id));
+    await again.close();
+    const gone = bob.gone();
+    process.kill(pid, 'SIGKILL');
+    await gone;
+    while (reports.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+    off();
+    expect(reports).toEqual([expect.objectContaining({ 'delivery-token': lost, 'delivery-status': 2 })]);
+    expect(reports.map(({ 'delivery-token': token }) => token)).not.toContain(arrives);
+    expect([out.path, again.path]).not.toContain(reports[0]?.path);
+    expect(isIn(server.log(), 'canary in flight')).toBe(false);
+  });
+
   test('when the server is killed, what is on its way is reported and the conversation has ended with the connection [fault-3]', async () => {
     await meetAgain();
     const { out } = await talk(alice, bob, 'hello');

@@ -34,12 +34,8 @@ export interface TextChannelOptions {
   readonly rescued?: readonly MessageParts[];
   /** It is gone, by whomever. `unread`: what moves on to the channel that follows, because a client closed this one before it was read. */
   onClosed(unread: readonly MessageParts[]): void;
-  /** The contact has acknowledged this message inside the session. */
-  onDelivered(id: string): void;
   /** A message that waited, in this channel or one closed meanwhile, cannot leave. */
   onFailed(message: SentMessage, error: HushError): void;
-  /** The session of the conversation is over. */
-  onEnded(): void;
   /** A received message found no place. */
   onFull(parts: MessageParts): void;
 }
@@ -97,8 +93,6 @@ export class TextChannel {
     this.#peer = addPeerAuthentication(this.channel, account, conversation);
     const stopListening = conversation.listen({
       changed: () => this.securityChanged(),
-      delivered: (id) => options.onDelivered(id),
-      ended: () => options.onEnded(),
       secretRequested: (question) => {
         this.#peer.requested(question);
         account.notices.show('secret-requested', conversation.peer);

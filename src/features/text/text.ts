@@ -44,6 +44,8 @@ class TextChannels implements ChannelManager {
   readonly #carbons: Carbons;
   readonly #channels = new Map<Conversation, TextChannel>();
   readonly #sent = new SentMessages();
+  /** Conversations that are listened to. */
+  readonly #followed = new WeakSet<Conversation>();
   readonly #strangers: Strangers;
   /** Contacts of whom the user was told that they are no longer secured. */
   readonly #warned = new Set<BareJid>();
@@ -147,14 +149,23 @@ class TextChannels implements ChannelManager {
       name: `Text${this.#count}`,
       sent: this.#sent,
       onClosed: (unread) => this.#closed(channel, unread),
-      onDelivered: (id) => this.#delivered(this.#sent.takeSealed(conversation, id)),
       onFailed: (message, error) => this.#report(message, { status: 'permanently-failed', error }),
-      onEnded: () => this.#lost(conversation),
       onFull: () => log.warn({ peer }, 'a message found no place: nobody reads this channel'),
     });
     this.#channels.set(conversation, channel);
+    this.#follow(conversation);
     conversations.shown(conversation, options.requested);
     return channel;
+  }
+
+  /** What becomes of messages is told as long as the conversation lives, which may be longer than the channel that sent them. */
+  #follow(conversation: Conversation): void {
+    if (this.#followed.has(conversation)) return;
+    this.#followed.add(conversation);
+    conversation.listen({
+      delivered: (id) => this.#delivered(this.#sent.takeSealed(conversation, id)),
+      ended: () => this.#lost(conversation),
+    });
   }
 
   #closed(channel: TextChannel, unread: readonly MessageParts[]): void {
@@ -320,6 +331,7 @@ class TextChannels implements ChannelManager {
     const error = new HushError('connection-lost', 'the secured conversation ended before the contact had acknowledged this message');
     for (const sent of this.#sent.takeAllSealed(conversation)) this.#report(sent, { status: 'temporarily-failed', error });
     const { endReason, peer, state } = conversation;
+    if (!this.#channels.has(conversation)) return;
     // What the user did, and what a lost connection does to all of them, is no news.
     if (state === SecurityState.ended && (endReason === 'clean' || endReason === 'unauthenticated' || endReason === 'failed')) this.#account.notices.show('ended', peer);
   }
