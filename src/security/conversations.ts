@@ -76,7 +76,7 @@ export class Conversations implements ConversationOwner {
   readonly #failedAt = new Map<BareJid, number>();
   /** Sessions that the local user has done without: no failures, wherever they were. */
   readonly #dismissed = new WeakSet<Session>();
-  readonly #pendingDemands = new Map<BareJid, Claim[][]>();
+  readonly #pendingDemands = new Map<Conversation, Claim[][]>();
   readonly #listeners = new Set<ConversationsListener>();
 
   constructor(around: Surroundings) {
@@ -187,7 +187,8 @@ export class Conversations implements ConversationOwner {
   stanceOf(conversation: Conversation): Stance {
     const { trust } = this.#around;
     const { peer, kind, demands } = conversation;
-    return { kind, policy: trust.policyOf(peer), isStrict: trust.isStrict(peer), wasSecured: trust.wasSecured(peer), demands, hasLiveSession: this.hasLiveSession(peer) };
+    const asked = new Set(this.#pendingDemands.get(conversation)?.flat());
+    return { kind, policy: trust.policyOf(peer), isStrict: trust.isStrict(peer), wasSecured: trust.wasSecured(peer), demands, asked, hasLiveSession: this.hasLiveSession(peer) };
   }
 
   /** Names of the mechanisms that could be started with a contact now, best first. */
@@ -199,7 +200,8 @@ export class Conversations implements ConversationOwner {
   /** What local requests to this contact demand now, all together. For Authority. */
   demandsOf(peer: BareJid): Claims {
     const living = [...this.of(peer)].filter(({ kind }) => kind === 'securable').flatMap(({ demands }) => [...demands]);
-    return new Set([...living, ...(this.#pendingDemands.get(peer) ?? []).flat()]);
+    const asked = [...this.#pendingDemands].filter(([conversation]) => conversation.peer === peer).flatMap(([, pending]) => pending.flat());
+    return new Set([...living, ...asked]);
   }
 
   /** Whether a session that a contact begins is taken without asking. For Authority. */
@@ -228,8 +230,8 @@ export class Conversations implements ConversationOwner {
     if (conversation.isDead) throw endedError(conversation.endReason ?? 'unauthenticated');
     if (this.#around.trust.policyOf(peer) === 'off') throw new HushError('encryption-not-available', 'securing conversations is switched off for this contact');
     const pending = [...demands];
-    const all = this.#pendingDemands.get(peer) ?? [];
-    this.#pendingDemands.set(peer, [...all, pending]);
+    const all = this.#pendingDemands.get(conversation) ?? [];
+    this.#pendingDemands.set(conversation, [...all, pending]);
     try {
       if (conversation.state !== SecurityState.secure) {
         if (conversation.session === undefined) this.#start(conversation, choose(this.#optionsOf(conversation, options.mechanisms ?? [])), demands);
@@ -242,9 +244,9 @@ export class Conversations implements ConversationOwner {
       }
       conversation.addDemands(demands);
     } finally {
-      const left = (this.#pendingDemands.get(peer) ?? []).filter((one) => one !== pending);
-      if (left.length > 0) this.#pendingDemands.set(peer, left);
-      else this.#pendingDemands.delete(peer);
+      const left = (this.#pendingDemands.get(conversation) ?? []).filter((one) => one !== pending);
+      if (left.length > 0) this.#pendingDemands.set(conversation, left);
+      else this.#pendingDemands.delete(conversation);
     }
   }
 

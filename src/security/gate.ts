@@ -148,7 +148,8 @@ export class Gate {
     if (state === SecurityState.ended) throw endedError(conversation.endReason ?? 'unauthenticated');
     if (state === SecurityState.secure) {
       if (session === undefined || session.state !== 'secure') throw endedError('clean');
-      if (conversation.demands.has('Verified') && !conversation.claims.has('Verified')) throw new HushError('not-yet', 'this conversation waits until the contact is verified');
+      const { demands, asked } = this.#options.stanceOf(conversation);
+      if ((demands.has('Verified') || asked.has('Verified')) && !conversation.claims.has('Verified')) throw new HushError('not-yet', 'this conversation waits until the contact is verified');
       return { id: session.send(message) ?? '', mechanism: session.mechanism } as Sealed;
     }
     if (state !== SecurityState.insecure) throw new HushError('encryption-not-available', 'the conversation is being secured');

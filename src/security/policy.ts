@@ -22,6 +22,8 @@ export interface Stance {
   /** The contact was verified once, or plaintext is ruled out for another reason. */
   readonly isStrict: boolean;
   readonly demands: Claims;
+  /** What is being asked for on top and not granted yet: it counts for what waits until that is known. */
+  readonly asked: Claims;
   /** A secured session with any resource of the contact lives. */
   readonly hasLiveSession: boolean;
 }
@@ -37,7 +39,7 @@ export function plaintextRefusal({ kind, policy, isStrict, demands, hasLiveSessi
 
 /** Why a message that waited for a conversation to be secured may not go out in plaintext after all; undefined = it may. */
 export function waitingRefusal(stance: Stance): HushError | undefined {
-  return plaintextRefusal(stance) ?? (stance.wasSecured ? refusal('the conversation could not be secured, as it was before') : undefined);
+  return plaintextRefusal({ ...stance, demands: new Set([...stance.demands, ...stance.asked]) }) ?? (stance.wasSecured ? refusal('the conversation could not be secured, as it was before') : undefined);
 }
 
 function refusal(message: string): HushError {

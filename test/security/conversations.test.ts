@@ -534,6 +534,31 @@ describe('demands', () => {
     expect(refused).toMatchObject({ state: SecurityState.insecure, demands: new Set() });
   });
 
+  test('count for what waits from the moment they are made: it leaves neither in plaintext nor to somebody who is not verified', async () => {
+    const it = await world();
+    const fate: Fate = { left: [], failed: [] };
+    const conversation = it.conversations.create(bob, 'securable');
+    it.conversations.shown(conversation, true);
+    const asked = it.conversations.secure(conversation, { demands: new Set<Claim>(['Encrypted']), signal: new AbortController().signal });
+    send(it, conversation, 'secret', fate);
+    it.mechanism.last.finish({ reason: 'failed', error: new HushError('rejected', 'declined'), from: 'negotiating' });
+    await expect(asked).rejects.toMatchObject({ condition: 'rejected' });
+    expect(fate).toEqual({ left: [], failed: ['encryption-not-available'] });
+    expect(it.wire).toEqual([]);
+
+    const other = await world();
+    const unverified = other.conversations.create(bob, 'securable');
+    other.conversations.shown(unverified, true);
+    const required = other.conversations.secure(unverified, { demands: new Set<Claim>(['Verified']), signal: new AbortController().signal });
+    const later: Fate = { left: [], failed: [] };
+    send(other, unverified, 'for bob alone', later);
+    other.mechanism.last.secure();
+    await required;
+    await turn();
+    expect(later).toEqual({ left: [], failed: ['not-yet'] });
+    expect(other.mechanism.last.sent).toEqual([]);
+  });
+
   test('that no mechanism gives, that contradict each other, or that the policy forbids fail before anything is sent', async () => {
     const it = await world();
     const conversation = it.conversations.create(bob, 'securable');
