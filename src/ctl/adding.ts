@@ -41,7 +41,7 @@ export async function add(ctl: Ctl, jid: string, { server, ask }: AddOptions): P
   ]);
   const [path] = (await ctl.bus.call({ destination: MANAGER, path: managerPath, interface: MANAGER, member: 'CreateAccount', signature: 'sssa{sv}a{sv}', body: [managerName, protocolName, jid, parameters, properties] })) as [string];
   try {
-    await online(ctl.bus, path);
+    await online(ctl.bus, path, ask === true);
   } catch (error) {
     await ctl.bus.call({ destination: MANAGER, path, interface: ACCOUNT, member: 'Remove' });
     throw error;
@@ -73,7 +73,7 @@ async function refuseKnown(bus: Bus, jid: string): Promise<void> {
   }
 }
 
-async function online(bus: Bus, path: string): Promise<void> {
+async function online(bus: Bus, path: string, isAsked: boolean): Promise<void> {
   const stops: (() => void)[] = [];
   try {
     await new Promise<void>((resolve, reject) => {
@@ -82,7 +82,7 @@ async function online(bus: Bus, path: string): Promise<void> {
           const status = account.get('ConnectionStatus')?.value;
           const error = textOf(account, 'ConnectionError');
           if (status === connected) resolve();
-          else if (status === disconnected && error !== '') reject(loginFailure(error, account.get('ConnectionErrorDetails')?.value as VariantMap | undefined));
+          else if (status === disconnected && error !== '') reject(loginFailure(isAsked, error, account.get('ConnectionErrorDetails')?.value as VariantMap | undefined));
         }, reject);
       };
       stops.push(bus.subscribe({ sender: MANAGER, path, interface: ACCOUNT, member: 'AccountPropertyChanged' }, look));
@@ -95,10 +95,12 @@ async function online(bus: Bus, path: string): Promise<void> {
   }
 }
 
-function loginFailure(errorName: string, details: VariantMap = new Map()): Failure {
+/** `isAsked`: for the password, by a chat program. */
+function loginFailure(isAsked: boolean, errorName: string, details: VariantMap = new Map()): Failure {
   const kind = errorName.replace(/^.*\.Error\./, '');
   const message = textOf(details, 'server-message') || textOf(details, 'debug-message') || kind;
-  const next = kind === 'AuthenticationFailed' ? 'Check the name and the password, then try again.'
+  const next = kind === 'AuthenticationFailed' && isAsked ? 'Start the chat program that is to ask for the password, then try again.'
+    : kind === 'AuthenticationFailed' ? 'Check the name and the password, then try again.'
     : kind.startsWith('Cert.') ? 'The server shows a certificate that nobody vouches for. If you know it is right, add the account in a chat program that can show it to you.'
     : 'Check the name of the server, and the network; --server names another host. Then try again.';
   return new Failure(`the account cannot get online: ${clean(message)}`, { errorName, next: [next] });

@@ -32,6 +32,12 @@ test('one whose password is wrong is not kept, and can be added again', async ()
   expect({ code, result: JSON.parse(out) as unknown }).toEqual({ code: 0, result: { account: 'bob@localhost', path: matching(/\/hush\/jabber\/bob_40localhost\d$/) } });
 });
 
+test('one without a password, and without a program that could ask for it, is not kept', async () => {
+  const before = await accounts();
+  expect(await add('', '--ask', 'alice@127.0.0.1')).toMatchObject({ code: 1, out: '', err: matching(/^hushctl: the account cannot get online: .*\n {2}next: Start the chat program that is to ask for the password/) });
+  expect(await accounts()).toBe(before);
+});
+
 describe('nothing is asked and nothing is added', () => {
   test.each([
     [['bob'], 2, /^hushctl: bob is no JID/],
