@@ -71,7 +71,7 @@ describe('two ends', () => {
 describe('a peer that is refused', () => {
   const refused = new HushError('certificate-untrusted', 'no');
 
-  test('gets not one byte more from a client: only the ClientHello has left', async () => {
+  test('gets not one byte more from a client: only the ClientHello has left [G4]', async () => {
     const [left, right] = pipe();
     const client = new Side(left, 'client', romeo, JULIET, { refuse: refused });
     const server = new Side(right, 'server', juliet, ROMEO);
@@ -84,7 +84,7 @@ describe('a peer that is refused', () => {
     expect(server.names).toEqual([]);
   });
 
-  test('gets nothing after its Finished from a server', async () => {
+  test('gets nothing after its Finished from a server [G4]', async () => {
     const [left, right] = pipe();
     const client = new Side(left, 'client', romeo, JULIET);
     const server = new Side(right, 'server', juliet, ROMEO, { refuse: refused });
