@@ -7,7 +7,7 @@ import type { Conversation } from './conversation.ts';
 import { plainFacts, SecurityState } from './conversation.ts';
 import { endedError, plaintextRefusal, waitingRefusal } from './policy.ts';
 import type { Stance } from './policy.ts';
-import { claimsOf } from './properties.ts';
+import { claimsOf, missing } from './properties.ts';
 import type { Claims } from './properties.ts';
 
 declare const passed: unique symbol;
@@ -149,7 +149,9 @@ export class Gate {
     if (state === SecurityState.secure) {
       if (session === undefined || session.state !== 'secure') throw endedError('clean');
       const { demands, asked } = this.#options.stanceOf(conversation);
-      if ((demands.has('Verified') || asked.has('Verified')) && !conversation.claims.has('Verified')) throw new HushError('not-yet', 'this conversation waits until the contact is verified');
+      const lacking = missing(new Set([...demands, ...asked]), conversation.claims);
+      if (lacking.some((claim) => claim !== 'Verified')) throw new HushError('encryption-not-available', `the secured conversation does not have the property ${lacking.join(', ')}`);
+      if (lacking.length > 0) throw new HushError('not-yet', 'this conversation waits until the contact is verified');
       return { id: session.send(message) ?? '', mechanism: session.mechanism } as Sealed;
     }
     if (state !== SecurityState.insecure) throw new HushError('encryption-not-available', 'the conversation is being secured');

@@ -534,7 +534,7 @@ describe('demands', () => {
     expect(refused).toMatchObject({ state: SecurityState.insecure, demands: new Set() });
   });
 
-  test('count for what waits from the moment they are made: it leaves neither in plaintext nor to somebody who is not verified', async () => {
+  test('count for what waits from the moment they are made: it leaves neither in plaintext, nor to somebody who is not verified, nor in a session that has less', async () => {
     const it = await world();
     const fate: Fate = { left: [], failed: [] };
     const conversation = it.conversations.create(bob, 'securable');
@@ -557,6 +557,18 @@ describe('demands', () => {
     await turn();
     expect(later).toEqual({ left: [], failed: ['not-yet'] });
     expect(other.mechanism.last.sent).toEqual([]);
+
+    const third = await world();
+    const stranger = third.conversations.create(bob, 'securable');
+    third.conversations.shown(stranger, true);
+    const known = third.conversations.secure(stranger, { demands: new Set<Claim>(['KeyContinuity']), signal: new AbortController().signal });
+    const fateWithStranger: Fate = { left: [], failed: [] };
+    send(third, stranger, 'for a known key alone', fateWithStranger);
+    third.mechanism.last.secure({ keyPinned: false });
+    await expect(known).rejects.toMatchObject({ condition: 'encryption-not-available' });
+    await turn();
+    expect(fateWithStranger).toEqual({ left: [], failed: ['encryption-not-available'] });
+    expect(third.mechanism.last.sent).toEqual([]);
   });
 
   test('that no mechanism gives, that contradict each other, or that the policy forbids fail before anything is sent', async () => {
