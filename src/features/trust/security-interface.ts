@@ -46,13 +46,17 @@ export function attachSecurity({ connection, identities, notices, trust }: Accou
 
 /** Every change, whoever made it: this connection, another one of the account, a session. */
 function announce(connection: BaseConnection, trust: Trust, identities: Identities): void {
+  // Another connection of the account may change what is known while this one is not on the bus yet.
+  const told = (tell: () => void): void => {
+    if (connection.isExported) tell();
+  };
   const known = { order: trust.mechanismOrder.join(), fingerprint: identities.fingerprint };
   const stops = [
-    trust.events.on('trustChanged', (jid, fingerprint, old, now) => connection.object.emit(SECURITY, 'PeerTrustChanged', jid, fingerprint, old, now)),
-    trust.events.on('policyChanged', (jid, old, now) => connection.object.emit(SECURITY, 'PeerPolicyChanged', jid, old, now)),
-    trust.events.on('accountPolicyChanged', () => connection.object.changed(SECURITY, 'Policy')),
-    trust.events.on('mechanismOrderChanged', () => connection.object.changed(SECURITY, 'MechanismOrder')),
-    identities.events.on('changed', () => connection.object.changed(SECURITY, 'IdentityFingerprint')),
+    trust.events.on('trustChanged', (jid, fingerprint, old, now) => told(() => connection.object.emit(SECURITY, 'PeerTrustChanged', jid, fingerprint, old, now))),
+    trust.events.on('policyChanged', (jid, old, now) => told(() => connection.object.emit(SECURITY, 'PeerPolicyChanged', jid, old, now))),
+    trust.events.on('accountPolicyChanged', () => told(() => connection.object.changed(SECURITY, 'Policy'))),
+    trust.events.on('mechanismOrderChanged', () => told(() => connection.object.changed(SECURITY, 'MechanismOrder'))),
+    identities.events.on('changed', () => told(() => connection.object.changed(SECURITY, 'IdentityFingerprint'))),
     // What is remembered was not read yet when the connection came to the bus.
     connection.events.on('beforeConnected', () => {
       if (trust.mechanismOrder.join() !== known.order) connection.object.changed(SECURITY, 'MechanismOrder');

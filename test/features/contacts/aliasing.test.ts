@@ -45,6 +45,8 @@ test('a contact of another client: nickname, then card, then address; the parame
   const cai = await ada.handle(setting.jid('cai'));
   await isCalled(ada, 1, 'Ada L.');
   await peer.raw(`<iq type='set' id='card'><vCard xmlns='vcard-temp'><FN>Cai of the\nCard</FN></vCard></iq>`);
+  // The server has it once it has answered what came behind it.
+  await peer.features(setting.jid('cai'));
   await peer.presence();
   expect(await ada.call(aliasing, 'RequestAliases', [cai])).toEqual([['Cai of the Card']]);
   await peer.setNickname('C\u202E.');
