@@ -410,8 +410,8 @@ export class Conversations implements ConversationOwner {
   /** A session that a contact has begun and that was accepted. */
   #incoming(session: Session): void {
     const peer = this.#around.bareOf(session.peer);
-    const free = [...this.of(peer)].find(({ kind, session: own, isDead, state }) => kind === 'securable' && own === undefined && !isDead && state !== SecurityState.secure);
-    const conversation = free ?? this.create(peer, 'securable');
+    const free = [...this.of(peer)].filter(({ kind, session: own, isDead, state }) => kind === 'securable' && own === undefined && !isDead && state !== SecurityState.secure);
+    const conversation = free.find((one) => this.#record(one).lastWith === session.peer) ?? free[0] ?? this.create(peer, 'securable');
     // It may come from another client of the contact than the one whose session has ended here. Rule 8
     conversation.attach(session, () => {
       this.#around.gate().release(conversation);

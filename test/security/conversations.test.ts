@@ -486,6 +486,15 @@ describe('a secured conversation', () => {
       expect(atDesk).toMatchObject({ state: SecurityState.ended, isDead: false, session: undefined });
     });
 
+    test('one begins a session: it goes on with the conversation that it had', async () => {
+      const { atDesk, onPhone, ...it } = await both();
+      const session = it.mechanism.offer(phone);
+      session.secure({ keyPinned: true }, 'key of the phone');
+      expect(onPhone).toMatchObject({ state: SecurityState.secure, session });
+      expect(atDesk).toMatchObject({ state: SecurityState.ended, isDead: false, session: undefined });
+      expect([...it.conversations.of(bob)]).toHaveLength(2);
+    });
+
     test('what carries one of them is not asked to carry the other, too', async () => {
       const { atDesk, onPhone, ...it } = await both();
       it.resources.push(desk);
