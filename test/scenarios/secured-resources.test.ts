@@ -298,6 +298,20 @@ describe('the end of a client', () => {
     await phone.presence('', '', 20);
   });
 
+  test('and of the other one, too: a new channel takes the place of both, with what was unread in either', async () => {
+    const { incoming: ofTwo } = await talk(two, alice, 'unread of the second');
+    const { incoming: ofOne } = await talk(one, alice, 'unread of the first');
+    await Promise.all([ofTwo, ofOne].map((channel) => state(channel, 2)));
+    await Promise.all([one, two].map(({ connection }) => connection.disconnect()));
+    await Promise.all([ofTwo, ofOne].map((channel) => state(channel, 3)));
+    const channel = await alice.connection.ensureText(two.jid);
+    const open = ((await alice.connection.get(names.requests, 'Channels')) as [string][]).map(([path]) => path);
+    expect(open).toEqual([channel.path]);
+    expect((await channel.pending()).map(({ text }) => text)).toEqual(['unread of the second', 'unread of the first']);
+    for (const person of [one, two]) await person.connect();
+    await aliceSeesAll();
+  });
+
   test('leaves a conversation that another client of the contact can have only anew', async () => {
     const { incoming: ofTwo } = await talk(two, alice, 'second');
     await state(ofTwo, 2);

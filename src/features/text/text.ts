@@ -114,8 +114,8 @@ class TextChannels implements ChannelManager {
       return { channel: shown.channel, isNew: false };
     }
     // A client replaces the channel of its window only when the old one is gone.
-    const ended = conversations.ended(peer);
-    const rescued = ended === undefined ? [] : this.#closeEnded(ended);
+    const ended = [...conversations.of(peer)].filter(({ state }) => state === SecurityState.ended);
+    const rescued = ended.flatMap((one) => this.#closeEnded(one));
     const opened = this.#open(conversation, { requested: true, initiator: connection.selfHandle, rescued });
     return { channel: opened.channel, isNew: true };
   }
