@@ -269,8 +269,10 @@ class TextChannels implements ChannelManager {
 
   /** There is no place for a message: its sender is told, so that it is not lost unnoticed, and may try again later. */
   #refuse(opened: Opened): void {
-    const { gate, log } = this.#account;
+    const { client, gate, log } = this.#account;
     log.info({ from: opened.from }, 'a message was refused: there is no place for it');
+    // Whoever wants to be seen by nobody is not given away by that.
+    if (client.router.isHidden) return;
     gate.refuse(opened, xml('message', { type: 'error', id: opened.message.attrs.id }, errorElement(stanzaError('resource-constraint'))));
   }
 

@@ -1,6 +1,7 @@
 /** Who is not to know that we are here learns it from nothing that we do by ourselves: contacts while we are hidden, and those who may never see us. XEP-0186, XEP-0030, XEP-0184 */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { verOf } from '../../../src/xmpp/caps-hash.ts';
+import { limits } from '../../../src/features/text/strangers.ts';
 import { PROFILE } from '../../../src/security/mechanisms/xtls/content.ts';
 import { Composed } from '../../harness/composed.ts';
 import { names } from '../../harness/telepathy-client.ts';
@@ -57,6 +58,18 @@ test('hidden we are offline to contacts: no answer, no receipt, no question and 
   await hush.session.expect({ name: 'iq', to: FRIEND, with: ['query', INFO] });
   await hush.session.expect({ name: 'iq', to: FRIEND, with: ['jingle'] });
   expect(await hush.exchange(questions[0]!)).toBe(`<iq type="result" id="q" to="${FRIEND}"/>`);
+});
+
+test('hidden we do not say either that there is no place for what somebody writes [D3]', async () => {
+  const { connection } = hush;
+  await connection.call(names.presence, 'SetPresence', 'hidden', '');
+  const MALLORY = 'mallory@example.net/x';
+  const flood = (): string => Array.from({ length: limits.messages }, (_, i) => writes(MALLORY, `f${i}`)).join('');
+  expect(await hush.exchange(flood())).toBe('');
+  expect(await hush.exchange(writes(MALLORY, 'm1'))).toBe('');
+  // The twin: seen again, there is still no place, and that is said.
+  await connection.call(names.presence, 'SetPresence', 'available', '');
+  expect(await hush.exchange(writes(MALLORY, 'm2'))).toContain('resource-constraint');
 });
 
 test('what the user writes is secured though we are hidden: then the contact knows [D3]', async () => {
