@@ -54,6 +54,10 @@ export class Remote {
     return plainValues(values);
   }
 
+  async set(name: InterfaceName, property: string, value: Variant): Promise<void> {
+    await this.#send(PROPERTIES, 'Set', 'ssv', [name, property, value]);
+  }
+
   /** `listener` gets the arguments of every such signal from now on. Returns how to end that. */
   on<N extends InterfaceName, S extends keyof InterfaceMap[N]['signals'] & string>(name: N, member: S, listener: (...args: SignalArguments<InterfaceMap[N]['signals'][S]>) => void): () => void {
     return this.#listen(name, member, undefined, (body) => listener(...(body as SignalArguments<InterfaceMap[N]['signals'][S]>)));

@@ -3,7 +3,8 @@ import type { Bus } from '../bus/connection.ts';
 import { managerName, protocolName } from '../names.ts';
 import { Failure, isAbsence, notRunning } from './failure.ts';
 import { clean } from './print.ts';
-import { CONNECTION, Remote, SECURITY } from './remote.ts';
+import { Remote } from '../bus/remote.ts';
+import { CONNECTION, SECURITY } from './interfaces.ts';
 
 const daemon = 'org.freedesktop.DBus';
 const managerBusName = `org.freedesktop.Telepathy.ConnectionManager.${managerName}`;
@@ -84,13 +85,13 @@ export async function isOnBus(bus: Bus, name: string): Promise<boolean> {
 /** undefined for one that has gone meanwhile. */
 async function readAccount(connection: Remote): Promise<Account | undefined> {
   try {
-    const [{ SelfID, Status }, { Policy, IdentityFingerprint }] = await Promise.all([connection.getAll(CONNECTION), connection.getAll(SECURITY)]);
+    const [{ SelfID = '', Status }, { Policy = '', IdentityFingerprint = '' }] = await Promise.all([connection.getAll(CONNECTION), connection.getAll(SECURITY)]);
     const name = connection.busName.slice(prefix.length);
     return {
       connection,
       name,
       jid: SelfID === '' ? jidIn(name) : SelfID,
-      status: statuses[Status] ?? 'disconnected',
+      status: statuses[Status ?? 2] ?? 'disconnected',
       policy: Policy,
       identity: IdentityFingerprint,
     };

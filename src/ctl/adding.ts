@@ -6,7 +6,7 @@ import { managerName, protocolName } from '../names.ts';
 import type { Ctl } from './ctl.ts';
 import { Failure, isAbsence } from './failure.ts';
 import { clean } from './print.ts';
-import { textOf } from './remote.ts';
+import { textOf } from './interfaces.ts';
 
 const MANAGER = 'org.freedesktop.Telepathy.AccountManager';
 const ACCOUNT = 'org.freedesktop.Telepathy.Account';

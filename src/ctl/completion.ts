@@ -4,7 +4,7 @@ import type { Account } from './accounts.ts';
 import { conversationsOf } from './conversations.ts';
 import type { Ctl } from './ctl.ts';
 import { clean } from './print.ts';
-import { CONNECTION, CONTACT_LIST, SECURITY, textOf } from './remote.ts';
+import { CONNECTION, CONTACT_LIST, SECURITY, textOf } from './interfaces.ts';
 
 export async function words(ctl: Ctl, kind: string): Promise<void> {
   const { accounts } = await findAccounts(ctl.bus);

@@ -4,8 +4,9 @@ import type { VariantMap } from '../bus/types.ts';
 import type { Account } from './accounts.ts';
 import { Failure, isAbsence } from './failure.ts';
 import { clean } from './print.ts';
-import { CHANNEL, CONNECTION, CONTACTS, PEER_AUTHENTICATION, Remote, REQUESTS, SECURABLE, TEXT, textOf } from './remote.ts';
-import type { Values } from './remote.ts';
+import { Remote } from '../bus/remote.ts';
+import { CHANNEL, CONNECTION, CONTACTS, PEER_AUTHENTICATION, REQUESTS, SECURABLE, TEXT, textOf } from './interfaces.ts';
+import type { Values } from '../bus/remote.ts';
 
 /** The claims by the names of their properties: every boolean of the interface. */
 export const claimNames: readonly string[] = Object.entries(interfaceTables[SECURABLE].properties).flatMap(([name, { signature }]) => (signature === 'b' ? [name] : []));
@@ -102,17 +103,18 @@ export async function readConversation(channel: Remote, properties: VariantMap):
   }
 }
 
-function promises(values: Values<typeof SECURABLE>) {
+/** What is not there promises nothing. */
+function promises(values: Partial<Values<typeof SECURABLE>>) {
   const booleans: Readonly<Record<string, unknown>> = values;
   return {
-    state: states[values.State] ?? 'ended',
-    endReason: values.EndReason,
-    mechanism: values.Mechanism,
-    availableMechanisms: values.AvailableMechanisms,
+    state: states[values.State ?? 0] ?? 'ended',
+    endReason: values.EndReason ?? '',
+    mechanism: values.Mechanism ?? '',
+    availableMechanisms: values.AvailableMechanisms ?? [],
     claims: Object.fromEntries(claimNames.map((claim) => [claim, booleans[claim] === true])),
-    required: values.RequiredProperties,
-    deniability: values.DeniabilityScope,
-    details: Object.fromEntries([...values.Details].map(([name, { value }]) => [name, plain(value)])),
+    required: values.RequiredProperties ?? [],
+    deniability: values.DeniabilityScope ?? 'none',
+    details: Object.fromEntries([...(values.Details ?? [])].map(([name, { value }]) => [name, plain(value)])),
   };
 }
 

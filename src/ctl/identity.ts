@@ -4,7 +4,7 @@ import type { Account } from './accounts.ts';
 import type { Ctl } from './ctl.ts';
 import { Failure, isCondition } from './failure.ts';
 import { clean } from './print.ts';
-import { SECURITY } from './remote.ts';
+import { SECURITY } from './interfaces.ts';
 
 export async function showIdentity(ctl: Ctl): Promise<void> {
   await show(ctl, await ctl.account());

@@ -9,7 +9,7 @@ import { conditionOf } from '../errors.ts';
 import type { Account } from './accounts.ts';
 import { isOnBus } from './accounts.ts';
 import { Failure, remoteFailure } from './failure.ts';
-import { CHANNEL, REQUESTS, SECURABLE, TEXT } from './remote.ts';
+import { CHANNEL, REQUESTS, SECURABLE, TEXT } from './interfaces.ts';
 
 const MANAGER = 'org.freedesktop.Telepathy.AccountManager';
 const ACCOUNT = 'org.freedesktop.Telepathy.Account';

@@ -6,8 +6,8 @@ import type { Ctl } from './ctl.ts';
 import { Failure, failureOf, isAbsence, isCondition } from './failure.ts';
 import { openConversation } from './opening.ts';
 import { clean } from './print.ts';
-import type { Remote } from './remote.ts';
-import { SECURABLE } from './remote.ts';
+import type { Remote } from '../bus/remote.ts';
+import { SECURABLE } from './interfaces.ts';
 import { stateText } from './status.ts';
 
 export interface ChannelOption {

@@ -9,7 +9,7 @@ import type { Ctl } from './ctl.ts';
 import { Failure, notRunning } from './failure.ts';
 import { clean, json, shortened, table } from './print.ts';
 import type { Paint, Style } from './print.ts';
-import { CONNECTION, PEER_AUTHENTICATION, REQUESTS, SECURABLE, SECURITY } from './remote.ts';
+import { CONNECTION, PEER_AUTHENTICATION, REQUESTS, SECURABLE, SECURITY } from './interfaces.ts';
 import { interruption } from './terminal.ts';
 
 /** As it is printed with --json; hushctl(1) documents every member. */

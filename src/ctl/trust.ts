@@ -6,7 +6,7 @@ import type { Ctl } from './ctl.ts';
 import { Failure, isCondition } from './failure.ts';
 import { managedAccount, updateParameter } from './opening.ts';
 import { clean, table } from './print.ts';
-import { SECURITY } from './remote.ts';
+import { SECURITY } from './interfaces.ts';
 import { trustText } from './status.ts';
 
 /** As it is printed with --json; hushctl(1) documents every member. */

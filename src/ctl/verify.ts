@@ -5,8 +5,8 @@ import type { Conversation } from './conversations.ts';
 import type { Ctl } from './ctl.ts';
 import { Failure, isCondition, remoteFailure } from './failure.ts';
 import { clean, json, numberLines, qrCode } from './print.ts';
-import type { Remote } from './remote.ts';
-import { CHANNEL, PEER_AUTHENTICATION } from './remote.ts';
+import type { Remote } from '../bus/remote.ts';
+import { CHANNEL, PEER_AUTHENTICATION } from './interfaces.ts';
 import { trustText } from './status.ts';
 import { interruption } from './terminal.ts';
 
