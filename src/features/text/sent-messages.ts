@@ -48,7 +48,7 @@ export class SentMessages {
   }
 }
 
-/** A space is in no bare JID and in no conversation's id. */
+/** A space is in no bare JID and in no conversation's id, and no JID begins with a slash. */
 const plainKey = (peer: string, id: string): string => `${peer} ${id}`;
-const sealedKey = ({ id: conversation }: Conversation, id: string): string => `${conversation} ${id}`;
+const sealedKey = ({ id: conversation }: Conversation, id: string): string => `/${conversation} ${id}`;
 const keyOf = ({ isSealed, conversation, id }: SentMessage): string => (isSealed ? sealedKey(conversation, id) : plainKey(conversation.peer, id));
