@@ -33,7 +33,7 @@ export function plaintextRefusal({ kind, policy, isStrict, demands, hasLiveSessi
   if (demands.size > 0) return refusal(`this conversation demands ${[...demands].join(', ')}`);
   if (isStrict) return refusal('this contact is verified, or is to be written to in secured conversations only, and there is none now');
   if (policy === 'required') return refusal('the policy requires a secured conversation, and there is none now');
-  if (kind === 'companion' && hasLiveSession) return refusal('there is a secured conversation with this contact: use that one');
+  if (kind !== 'plain' && hasLiveSession) return refusal('there is a secured conversation with this contact: use that one');
   return undefined;
 }
 

@@ -448,6 +448,27 @@ describe('a secured conversation', () => {
     expect(it.conversation.session?.peer).toBe(desk);
   });
 
+  test('leaves no plaintext to the contact in another one whose own attempt came to nothing, unless that is never to be secured', async () => {
+    const it = await world();
+    const fate: Fate = { left: [], failed: [] };
+    const conversation = it.conversations.create(bob, 'securable');
+    it.conversations.shown(conversation, true);
+    const ours = it.mechanism.last;
+    const theirs = it.mechanism.offer(phone);
+    theirs.secure();
+    send(it, conversation, 'waits', fate);
+    ours.finish({ reason: 'failed', error: new HushError('rejected', 'declined'), from: 'negotiating' });
+    expect(conversation.state).toBe(SecurityState.insecure);
+    expect(refusalOf(() => send(it, conversation, 'at once', fate))).toBe('encryption-not-available');
+    expect(fate).toEqual({ left: [], failed: ['encryption-not-available'] });
+    expect(it.wire).toEqual([]);
+    // The twins: asked for never to be secured, and when no session lives any more.
+    send(it, it.conversations.create(bob, 'plain'), 'as asked for', fate);
+    theirs.finish({ reason: 'unauthenticated', from: 'secure' });
+    send(it, conversation, 'later', fate);
+    expect(fate.left).toEqual(['plain as asked for', 'plain later']);
+  });
+
   describe('with two devices of a contact, both of which have gone', () => {
     /** Two conversations, one a device, each with its key. */
     async function both(): Promise<World & { atDesk: Conversation; onPhone: Conversation }> {
