@@ -7,7 +7,7 @@ import { connect, createServer } from 'node:tls';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { bareJid } from '../../../../src/features/trust/memories.ts';
 import { createIdentity, pemOf } from '../../../../src/security/identity.ts';
-import { DerReader } from '../../../../src/security/mechanisms/xtls/der.ts';
+import { DerReader, objectId } from '../../../../src/security/mechanisms/xtls/der.ts';
 import { readCertificate } from '../../../../src/security/mechanisms/xtls/certificate.ts';
 import { checkPeer } from '../../../../src/security/mechanisms/xtls/peer-check.ts';
 import { Anchors } from '../../../../src/security/pkix.ts';
@@ -149,6 +149,16 @@ describe('signatures that nobody made [G6]', () => {
 });
 
 describe('lengths and depths [H1 G6]', () => {
+  test('are compared with what is there, written in the shortest way only, and never too large to count', () => {
+    const read = (...octets: number[]): number => new DerReader(Buffer.from([0x04, ...octets, ...Array.from({ length: 300 }, () => 7)])).next().value.length;
+    expect([read(0), read(1), read(0x7f), read(0x81, 0x80), read(0x82, 1, 0)]).toEqual([0, 1, 127, 128, 256]);
+    for (const length of [[0x81, 0x7f], [0x81, 0], [0x82, 0, 0xff], [0x83, 0, 1, 0], [0x80], [0xff], [0x82, 1, 0x2f], [0x83, 1, 0, 0], [0x84, 0, 0, 0, 1], [0x84, 0x7f, 0xff, 0xff, 0xff], [0x84, 0xff, 0xff, 0xff, 0xff], [0x88, 0, 0, 0, 0, 0, 0, 0, 1]]) {
+      expect(() => read(...length)).toThrow(expect.objectContaining({ condition: 'invalid-data' }));
+    }
+    expect(objectId(Buffer.from([0x2a, 0x8f, 0xff, 0xff, 0xff, 0x7f]))).toBe('1.2.4294967295');
+    for (const id of [[0x2a, 0x90, 0x80, 0x80, 0x80, 0x00], [0x2a, 0x80, 0x01], [0x2a, 0x81], [], Array.from({ length: 20_000 }, () => 0xff)]) expect(() => objectId(Buffer.from(id))).toThrow(expect.objectContaining({ condition: 'invalid-data' }));
+  });
+
   test('every length in a certificate, set to what overflows, is refused', () => {
     const good = forBob();
     expect(judge(good)).toBe('accepted');

@@ -65,7 +65,7 @@ interface Run {
   readonly hush: Hush;
   readonly id: string;
   /** What an honest Romeo would say next. */
-  readonly next: () => void;
+  readonly next: (other?: Record<string, string>) => void;
 }
 
 const exponent = randomExponent();
@@ -92,7 +92,7 @@ const states: Record<string, () => Promise<Run>> = {
     const [salt, B] = [value('salt'), value('B')];
     const x = srp.privateKey('romeo@example.net', await stretch(Buffer.from(SECRET), salt), salt);
     const key = srp.sessionKey(srp.starterSecret(A, B, exponent, x));
-    return { hush, id, next: () => hush.hears({ id, step: '3' }, ['M1', starterProof(key, { channelBinding, bindingHash, starter: ROMEO, answerer: JULIET, salt, A, B })]) };
+    return { hush, id, next: (other) => hush.hears({ id, step: '3', ...other }, ['M1', starterProof(key, { channelBinding, bindingHash, starter: ROMEO, answerer: JULIET, salt, A, B })]) };
   },
   started: async () => {
     const hush = new Hush();
@@ -109,7 +109,7 @@ const states: Record<string, () => Promise<Run>> = {
     hush.hears({ id: first.id, step: '2' }, ['salt', salt], ['B', B]);
     const M1 = (await hush.says('3')).value('M1');
     const key = srp.sessionKey(srp.answererSecret(first.value('A'), B, exponent, verifier));
-    return { hush, id: first.id, next: () => hush.hears({ id: first.id, step: '4' }, ['M2', answererProof(key, { channelBinding, bindingHash, starter: JULIET, answerer: ROMEO, salt, A: first.value('A'), B }, M1)]) };
+    return { hush, id: first.id, next: (other) => hush.hears({ id: first.id, step: '4', ...other }, ['M2', answererProof(key, { channelBinding, bindingHash, starter: JULIET, answerer: ROMEO, salt, A: first.value('A'), B }, M1)]) };
   },
 };
 
@@ -164,6 +164,12 @@ describe('no message verifies anybody that proves nothing [H4]', () => {
     next();
     expect(hush.events).toEqual(events);
   }, 60_000);
+
+  test.each(['answered', 'proved'])('the right proof under the name of another mechanism is none (%s)', async (state) => {
+    const { hush, next } = await states[state]!();
+    next({ mech: 'srp-6a-1024-sha1' });
+    expect([hush.isVerified, hush.sent.at(-1)!.attrs.condition]).toEqual([false, 'bad-request']);
+  });
 
   test('the own proof, sent back, is none', async () => {
     const { hush, id } = await states.proved!();
@@ -227,6 +233,19 @@ describe('a run dies with its session, and with the next one [H2]', () => {
     hush.verification.end();
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect([hush.sent, hush.events.at(-1)]).toEqual([[], 'terminated']);
+  });
+
+  test('what is being computed for a run that was given up says nothing in the next one', async () => {
+    const { hush, id } = await states.asked!();
+    hush.verification.answer(SECRET);
+    hush.hears({ id, step: 'abort', condition: 'declined' });
+    const next = newId();
+    hush.hears({ id: next, step: '1' }, ['A', A]);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(hush.sent).toEqual([]);
+    // The user answers that one as well.
+    hush.verification.answer(SECRET);
+    expect((await hush.says('2')).id).toBe(next);
   });
 
   test('its timers end with it', async () => {

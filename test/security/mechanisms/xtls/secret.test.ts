@@ -215,7 +215,7 @@ describe('against a scripted peer', () => {
     return { id, key, all, proof: starterProof(key, all) };
   }
 
-  test('hush answers as the profile computes it', async () => {
+  test('hush answers as the profile computes it [G4]', async () => {
     const { id, key, all, proof } = await runAsStarter('the wren');
     puppet.say(`<verify ${P} id='${id}' step='3'><M1>${base64(proof)}</M1></verify>`);
     await juliet.diary.until('secret right');

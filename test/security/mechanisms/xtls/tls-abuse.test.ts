@@ -220,7 +220,7 @@ describe('messages out of place [G3]', () => {
     await forger.hush.event('failed');
   });
 
-  test('changes of ciphers without end inside the handshake end it', async () => {
+  test('changes of ciphers without end inside the handshake end it [G7]', async () => {
     const run = async (count: number): Promise<Side> => {
       const [left, right] = pipe();
       const side = new Side(right, 'server', juliet, ROMEO);
