@@ -1,6 +1,6 @@
 /** What belongs outside comes inside, and the reverse; words of the peer that some other code would take for its own. XTLS profile §4. */
 import { Writable } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { pino } from 'pino';
 import { writeFingerprint } from '../../../../src/security/mechanisms/xtls/fingerprint.ts';
 import { createIdentity } from '../../../../src/security/identity.ts';
@@ -11,6 +11,9 @@ import { JINGLE } from '../../../../src/xmpp/xep0166-jingle.ts';
 import { Wire, parse } from '../../../harness/wire.ts';
 import { JULIET, ROMEO, Side, claims } from './pair.ts';
 import { Puppet } from './puppet.ts';
+
+// Everything here takes milliseconds; what does not come, never does.
+jest.setTimeout(5000);
 
 let wire: Wire;
 /** Hush. */
