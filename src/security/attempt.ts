@@ -23,6 +23,8 @@ export async function untilSecure(conversation: Conversation, { tasks, limitMs, 
   const stopListening = conversation.listen({
     changed: () => {
       if (conversation.state === SecurityState.secure) settle({});
+      // Its session went on to another conversation.
+      else if (conversation.state === SecurityState.ended && conversation.session === undefined) settle({ error: endedError(conversation.endReason ?? 'failed') });
     },
     ended: (end) => settle({ error: end.error ?? endedError(end.reason) }),
   });

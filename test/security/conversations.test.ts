@@ -368,6 +368,16 @@ describe('a secured conversation', () => {
     expect(it.conversation.state).toBe(SecurityState.secure);
   });
 
+  test('whoever waits for it hears at once that the session of the contact became another conversation', async () => {
+    const it = await secured();
+    it.session.finish({ reason: 'connection-lost', from: 'secure' });
+    const second = it.mechanism.offer(phone);
+    const asked = it.conversations.secure(it.conversation, { signal: new AbortController().signal });
+    second.secure({}, 'another key');
+    await expect(asked).rejects.toMatchObject({ condition: 'connection-lost' });
+    expect(it.conversation).toMatchObject({ state: SecurityState.ended, isDead: false, session: undefined });
+  });
+
   test('ended here is dead for good', async () => {
     const it = await secured();
     await it.conversations.end(it.conversation);
