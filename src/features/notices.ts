@@ -8,7 +8,7 @@ const NOTIFICATIONS = 'org.freedesktop.Notifications';
 
 /** What there is to say of a contact. */
 const notices = {
-  'key-changed': (peer: string) => ['The key has changed', `${peer} comes with another key than the one that was verified. Nothing is sent to them until you accept it or forget the contact.`],
+  'key-changed': (peer: string) => ['The key has changed', `${peer} comes with another key than the one that is expected. Nothing is sent to them until you accept it or forget the contact.`],
   'new-key': (peer: string) => ['A new key', `${peer} comes with a key that was not seen before. It may be a new device, or somebody else: verify it.`],
   ended: (peer: string) => ['Secured conversation ended', `The secured conversation with ${peer} has ended. Nothing can be sent in it until it is secured again.`],
   'secret-requested': (peer: string) => ['Verification asked for', `${peer} wants to verify that it is you, by a secret that you both know.`],
