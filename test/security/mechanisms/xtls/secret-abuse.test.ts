@@ -248,6 +248,16 @@ describe('a run dies with its session, and with the next one [H2]', () => {
     expect((await hush.says('2')).id).toBe(next);
   });
 
+  test('nor does what the starter computes', async () => {
+    const { hush, id } = await states.started!();
+    hush.hears({ id, step: '2' }, ['salt', randomBytes(32)], ['B', A]);
+    hush.hears({ id, step: 'abort', condition: 'declined' });
+    hush.verification.start('', SECRET);
+    const before = hush.sent.length;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(hush.sent.slice(before)).toEqual([]);
+  });
+
   test('its timers end with it', async () => {
     const clear = jest.spyOn(globalThis, 'clearTimeout');
     const { hush } = await states.answered!();
