@@ -308,7 +308,10 @@ describe('the end of a client', () => {
     const open = ((await alice.connection.get(names.requests, 'Channels')) as [string][]).map(([path]) => path);
     expect(open).toEqual([channel.path]);
     expect((await channel.pending()).map(({ text }) => text)).toEqual(['unread of the second', 'unread of the first']);
-    for (const person of [one, two]) await person.connect();
+    for (const person of [one, two]) {
+      await person.connect();
+      await contactIsThere(person.connection, alice.jid);
+    }
     await aliceSeesAll();
   });
 
