@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { Variant } from '../../../src/bus/types.ts';
 import { names, plain, RemoteObject, TextChannel, variants } from '../../harness/telepathy-client.ts';
 import type { Message, TelepathyConnection } from '../../harness/telepathy-client.ts';
+import { arrivalOf, contactIsThere } from '../../scenarios/people.ts';
 import { Stage } from '../../scenarios/stage.ts';
 
 let stage: Stage;
@@ -150,16 +151,20 @@ describe('a text channel', () => {
   });
 
   test('keeps what came while nobody was there, with its time', async () => {
+    // Alice knows that he is gone: what she says is for later.
+    await contactIsThere(alice, bobId);
+    const handle = await alice.handle(bobId);
+    const gone = alice.signal('PresencesChanged', ([presences]) => (presences as Map<number, [number]>).get(handle)?.[0] === 1);
     await bob.disconnect();
+    await gone;
     connections = [alice];
     const out = await alice.ensureText(bobId);
     await out.send('for later');
     bob = await stage.client.requestConnection(stage.parameters('bob'));
-    const arrival = arrivalAt(bob);
+    const arrival = arrivalOf(bob, 'for later');
     await bob.connect();
     connections = [alice, bob];
-    const channel = await arrival;
-    const message = (await channel.pending())[0] ?? (await channel.received());
+    const { message } = await arrival;
     expect(message).toMatchObject({ text: 'for later' });
     expect(typeof message.parts[0]!['message-sent']).toBe('bigint');
   });
