@@ -4,7 +4,7 @@ import { managerName, protocolName } from '../names.ts';
 import { Failure, isAbsence, notRunning } from './failure.ts';
 import { clean } from './print.ts';
 import { Remote } from '../bus/remote.ts';
-import { CONNECTION, SECURITY } from './interfaces.ts';
+import { ACCOUNT_MANAGER, CONNECTION, SECURITY } from './interfaces.ts';
 
 const daemon = 'org.freedesktop.DBus';
 const managerBusName = `org.freedesktop.Telepathy.ConnectionManager.${managerName}`;
@@ -63,9 +63,9 @@ export function isCalled({ jid, name, connection }: Account, wanted: string): bo
   return [jid, name, connection.path].includes(wanted);
 }
 
-/** Whether a change of owner of this name concerns the accounts. */
+/** Whether a change of owner of this name may change which accounts there are. */
 export function concernsAccounts(name: unknown): boolean {
-  return typeof name === 'string' && (name === managerBusName || isConnectionName(name));
+  return typeof name === 'string' && (name === managerBusName || name === ACCOUNT_MANAGER || isConnectionName(name));
 }
 
 function isConnectionName(name: string): boolean {
@@ -79,7 +79,8 @@ async function busNames(bus: Bus): Promise<string[]> {
 
 /** Whether somebody owns this bus name. */
 export async function isOnBus(bus: Bus, name: string): Promise<boolean> {
-  return (await busNames(bus)).includes(name);
+  const [isOwned] = await bus.call({ destination: daemon, path: '/org/freedesktop/DBus', interface: daemon, member: 'NameHasOwner', signature: 's', body: [name] });
+  return isOwned === true;
 }
 
 /** undefined for one that has gone meanwhile. */

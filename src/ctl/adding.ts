@@ -6,17 +6,12 @@ import { managerName, protocolName } from '../names.ts';
 import type { Ctl } from './ctl.ts';
 import { Failure, isAbsence } from './failure.ts';
 import { clean } from './print.ts';
-import { textOf } from './interfaces.ts';
-
-const MANAGER = 'org.freedesktop.Telepathy.AccountManager';
-const ACCOUNT = 'org.freedesktop.Telepathy.Account';
-const PROPERTIES = 'org.freedesktop.DBus.Properties';
-const managerPath = `/${MANAGER.replaceAll('.', '/')}`;
+import { ACCOUNT, ACCOUNT_MANAGER } from './interfaces.ts';
+import { accountManagerPath, ConnectionStatus, failureIn, managedAccounts, readProperties, toolName } from './managed.ts';
+import type { ManagedAccount } from './managed.ts';
 
 /** Milliseconds for a login: DNS, several servers, a certificate that somebody has to look at. */
 const loginTime = 90_000;
-const connected = 0;
-const disconnected = 2;
 /** Connection_Presence_Type_Available */
 const available = new Variant('(uss)', [2, 'available', '']);
 
@@ -39,11 +34,11 @@ export async function add(ctl: Ctl, jid: string, { server, ask }: AddOptions): P
     [`${ACCOUNT}.AutomaticPresence`, available],
     [`${ACCOUNT}.RequestedPresence`, available],
   ]);
-  const [path] = (await ctl.bus.call({ destination: MANAGER, path: managerPath, interface: MANAGER, member: 'CreateAccount', signature: 'sssa{sv}a{sv}', body: [managerName, protocolName, jid, parameters, properties] })) as [string];
+  const [path] = (await ctl.bus.call({ destination: ACCOUNT_MANAGER, path: accountManagerPath, interface: ACCOUNT_MANAGER, member: 'CreateAccount', signature: 'sssa{sv}a{sv}', body: [managerName, protocolName, jid, parameters, properties] })) as [string];
   try {
-    await online(ctl.bus, path, ask === true);
+    await online(ctl.bus, path);
   } catch (error) {
-    await ctl.bus.call({ destination: MANAGER, path, interface: ACCOUNT, member: 'Remove' });
+    await ctl.bus.call({ destination: ACCOUNT_MANAGER, path, interface: ACCOUNT, member: 'Remove' });
     throw error;
   }
   ctl.result({ account: jid, path }, () => [`${clean(jid)} is online, and will be whenever you log in. Conversations with people who use hush, too, are secured by themselves.`]);
@@ -59,33 +54,32 @@ function serverParameters(server: string | undefined): (readonly [string, Varian
 
 /** The same account twice would throw each other out. */
 async function refuseKnown(bus: Bus, jid: string): Promise<void> {
-  let paths: readonly string[];
+  let known: readonly ManagedAccount[];
   try {
-    paths = (await read(bus, managerPath, MANAGER)).get('ValidAccounts')?.value as readonly string[];
+    known = await managedAccounts(bus, { mayStart: true });
   } catch (error) {
     if (!isAbsence(error)) throw error;
     throw new Failure('there is no Mission Control, which keeps accounts', { next: ['Install it (in Debian: apt install telepathy-mission-control-5), then try again.'] });
   }
-  for (const path of paths.filter((one) => one.includes(`/${managerName}/${protocolName}/`))) {
-    const parameters = (await read(bus, path, ACCOUNT)).get('Parameters')?.value as VariantMap;
-    const name = path.replace(/^\/org\/freedesktop\/Telepathy\/Account\//, '');
-    if (textOf(parameters, 'account').toLowerCase() === jid.toLowerCase()) throw new Failure(`the account ${clean(jid)} is there already`, { next: [`Bring it online: mc-tool request ${name} available. Or take it away first: mc-tool remove ${name}.`] });
-  }
+  const same = known.find((account) => account.jid.toLowerCase() === jid.toLowerCase());
+  if (same === undefined) return;
+  const name = toolName(same.path);
+  throw new Failure(`the account ${clean(jid)} is there already`, { next: [`Bring it online: mc-tool request ${name} available. Or take it away first: mc-tool remove ${name}.`] });
 }
 
-async function online(bus: Bus, path: string, isAsked: boolean): Promise<void> {
+async function online(bus: Bus, path: string): Promise<void> {
   const stops: (() => void)[] = [];
   try {
     await new Promise<void>((resolve, reject) => {
       const look = (): void => {
-        read(bus, path, ACCOUNT).then((account) => {
+        readProperties(bus, path, ACCOUNT).then((account) => {
           const status = account.get('ConnectionStatus')?.value;
-          const error = textOf(account, 'ConnectionError');
-          if (status === connected) resolve();
-          else if (status === disconnected && error !== '') reject(loginFailure(isAsked, error, account.get('ConnectionErrorDetails')?.value as VariantMap | undefined));
+          const failure = failureIn(account);
+          if (status === ConnectionStatus.connected) resolve();
+          else if (status === ConnectionStatus.disconnected && failure !== null) reject(new Failure(`the account cannot get online: ${failure.reason}`, { errorName: failure.error, next: failure.next }));
         }, reject);
       };
-      stops.push(bus.subscribe({ sender: MANAGER, path, interface: ACCOUNT, member: 'AccountPropertyChanged' }, look));
+      stops.push(bus.subscribe({ sender: ACCOUNT_MANAGER, path, interface: ACCOUNT, member: 'AccountPropertyChanged' }, look));
       const timer = setTimeout(() => reject(new Failure('the account did not get online in time', { next: ['Try again; the log of hush says more (journalctl --user -u hush).'] })), loginTime);
       stops.push(() => clearTimeout(timer));
       look();
@@ -93,20 +87,4 @@ async function online(bus: Bus, path: string, isAsked: boolean): Promise<void> {
   } finally {
     for (const stop of stops) stop();
   }
-}
-
-/** `isAsked`: for the password, by a chat program. */
-function loginFailure(isAsked: boolean, errorName: string, details: VariantMap = new Map()): Failure {
-  const kind = errorName.replace(/^.*\.Error\./, '');
-  const message = textOf(details, 'server-message') || textOf(details, 'debug-message') || kind;
-  const next = kind === 'AuthenticationFailed' && isAsked ? 'Start the chat program that is to ask for the password, then try again.'
-    : kind === 'AuthenticationFailed' ? 'Check the name and the password, then try again.'
-    : kind.startsWith('Cert.') ? 'The server shows a certificate that nobody vouches for. If you know it is right, add the account in a chat program that can show it to you.'
-    : 'Check the name of the server, and the network; --server names another host. Then try again.';
-  return new Failure(`the account cannot get online: ${clean(message)}`, { errorName, next: [next] });
-}
-
-async function read(bus: Bus, path: string, name: string): Promise<VariantMap> {
-  const [values] = (await bus.call({ destination: MANAGER, path, interface: PROPERTIES, member: 'GetAll', signature: 's', body: [name] })) as [VariantMap];
-  return values;
 }

@@ -2,6 +2,8 @@
 import { BusError } from '../bus/connection.ts';
 import { conditionOf, HushError } from '../errors.ts';
 import type { Condition } from '../errors.ts';
+import type { VariantMap } from '../bus/types.ts';
+import { textOf } from './interfaces.ts';
 
 /** 1: it could not be done; 2: it was not asked rightly. */
 type ExitCode = 1 | 2;
@@ -68,6 +70,30 @@ const advice: Partial<Record<Condition, Advice>> = {
   'unknown-method': () => 'It is gone meanwhile, or the hush that runs is older than this hushctl. See what is there: hushctl status.',
 };
 
+const checkServer = 'Check the network, and the name of the server; where DNS does not tell it, the account has to (hushctl add --server, or the parameter server). Then try again.';
+const checkCertificate = 'If you know it is right, let a chat program show it to you and accept it there, or name its authority in NODE_EXTRA_CA_CERTS (man hush).';
+const checkLog = 'Try again; the log of hush says more (journalctl --user -u hush).';
+
+/** The same for an account that did not get online, or did not stay so: why, and what helps. */
+const logins: Partial<Record<Condition, readonly [reason: string, next: string]>> = {
+  'authentication-failed': ['the server did not accept the login', 'Check the name and the password, then try again.'],
+  'network-error': ['the server cannot be reached', checkServer],
+  'connection-failed': ['the server cannot be reached', checkServer],
+  'connection-refused': ['the server takes no connections', checkServer],
+  'connection-lost': ['the connection to the server was lost', 'Check the network, then try again.'],
+  'connection-replaced': ['another program has logged in with the same resource', 'Give each of them a resource of its own.'],
+  'already-connected': ['another program is logged in with the same resource', 'Give each of them a resource of its own.'],
+  'encryption-not-available': ['the server has no TLS', 'The parameter require-encryption = false goes without: then everybody on the way reads along.'],
+  'encryption-error': ['TLS with the server failed', 'Check the name and the port of the server, and whether it wants TLS from the first byte on (the parameter old-ssl).'],
+  'service-busy': ['the server is busy', 'Try again later.'],
+  cancelled: ['the login was given up', 'Try again.'],
+  'certificate-expired': ['the certificate of the server is past its end', checkCertificate],
+  'certificate-not-activated': ['the certificate of the server is not valid yet', 'Compare the clocks of both machines.'],
+  'certificate-hostname-mismatch': ['the certificate of the server names another host', checkCertificate],
+  // How Mission Control calls it when the process has gone.
+  'bus-timeout': ['hush has ended unexpectedly', checkLog],
+};
+
 /** Names by which the bus says that nobody is there to answer. */
 const absences = ['org.freedesktop.DBus.Error.ServiceUnknown', 'org.freedesktop.DBus.Error.NameHasNoOwner'];
 
@@ -100,6 +126,33 @@ export function remoteFailure(errorName: string, message: string, contact: strin
   const help = condition === undefined ? undefined : advice[condition]?.(contact);
   const text = message === '' ? errorName.replace(/^.*\.Error\./, '') : message;
   return new Failure(text, { errorName, next: help === undefined ? [] : [help] });
+}
+
+/** Why an account is not online. */
+export interface LoginFailure {
+  readonly reason: string;
+  /** The D-Bus error. */
+  readonly error: string;
+  readonly next: readonly string[];
+}
+
+export interface LoginOptions {
+  /** The password is not kept: a chat program has to ask for it. */
+  readonly isAsked: boolean;
+}
+
+/** What ConnectionError says, in words. `details`: those that came with it. */
+export function loginFailure(errorName: string, details: VariantMap, { isAsked }: LoginOptions): LoginFailure {
+  const kind = errorName.replace(/^.*\.Error\./, '');
+  const condition = conditionOf(errorName);
+  const known = condition === undefined ? undefined : logins[condition];
+  const [reason, next] = known ?? (kind.startsWith('Cert.') ? ['the server shows a certificate that nobody vouches for', checkCertificate] : [kind, checkLog]);
+  const more = textOf(details, 'server-message') || textOf(details, 'debug-message');
+  return {
+    reason: more === '' ? reason : `${reason}: ${more}`,
+    error: errorName,
+    next: [condition === 'authentication-failed' && isAsked ? 'Start the chat program that is to ask for the password, then try again.' : next],
+  };
 }
 
 export function notRunning(): Failure {

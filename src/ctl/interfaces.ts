@@ -10,6 +10,9 @@ export const CHANNEL = 'org.freedesktop.Telepathy.Channel';
 export const TEXT = 'org.freedesktop.Telepathy.Channel.Type.Text';
 export const SECURABLE = 'org.freedesktop.Telepathy.Channel.Interface.Securable';
 export const PEER_AUTHENTICATION = 'org.freedesktop.Telepathy.Channel.Interface.PeerAuthentication';
+/** Of Mission Control; also its bus name. */
+export const ACCOUNT_MANAGER = 'org.freedesktop.Telepathy.AccountManager';
+export const ACCOUNT = 'org.freedesktop.Telepathy.Account';
 
 /** A string in a map of variants, '' where there is none. */
 export function textOf(values: VariantMap, name: string): string {

@@ -1,21 +1,18 @@
 /**
  * Opening a conversation: through Mission Control where it has the account, so that the chat window gets it, else asked of hush itself.
- * Telepathy specification, ChannelDispatcher, ChannelRequest, AccountManager, Account.
+ * Telepathy specification, ChannelDispatcher, ChannelRequest, Account.
  */
 import type { Bus } from '../bus/connection.ts';
 import { bool, str, u32, Variant } from '../bus/types.ts';
 import type { VariantMap } from '../bus/types.ts';
 import { conditionOf } from '../errors.ts';
 import type { Account } from './accounts.ts';
-import { isOnBus } from './accounts.ts';
 import { Failure, remoteFailure } from './failure.ts';
-import { CHANNEL, REQUESTS, SECURABLE, TEXT } from './interfaces.ts';
+import { ACCOUNT, ACCOUNT_MANAGER, CHANNEL, REQUESTS, SECURABLE, TEXT } from './interfaces.ts';
+import { managedAccounts } from './managed.ts';
 
-const MANAGER = 'org.freedesktop.Telepathy.AccountManager';
-const ACCOUNT = 'org.freedesktop.Telepathy.Account';
 const DISPATCHER = 'org.freedesktop.Telepathy.ChannelDispatcher';
 const REQUEST = 'org.freedesktop.Telepathy.ChannelRequest';
-const PROPERTIES = 'org.freedesktop.DBus.Properties';
 
 /** Milliseconds for Mission Control to do all of it: hush itself answers within 20 s. */
 const dispatchTime = 40_000;
@@ -37,16 +34,12 @@ export async function openConversation(account: Account, contact: string, demand
 
 /** The path of the account whose connection this is in Mission Control, if that runs and knows it. */
 export async function managedAccount({ connection }: Account): Promise<string | undefined> {
-  const { bus } = connection;
-  if (!(await isOnBus(bus, MANAGER))) return undefined;
-  const accounts = (await get(bus, MANAGER, `/${MANAGER.replaceAll('.', '/')}`, MANAGER, 'ValidAccounts')) as string[];
-  const connections = await Promise.all(accounts.map((path) => get(bus, MANAGER, path, ACCOUNT, 'Connection')));
-  return accounts.find((_, at) => connections[at] === connection.path);
+  return (await managedAccounts(connection.bus)).find((managed) => managed.connection === connection.path)?.path;
 }
 
 /** Changes a parameter of an account for as long as it exists. */
 export async function updateParameter(bus: Bus, accountPath: string, name: string, value: Variant): Promise<void> {
-  await bus.call({ destination: MANAGER, path: accountPath, interface: ACCOUNT, member: 'UpdateParameters', signature: 'a{sv}as', body: [new Map([[name, value]]), []], autoStart: false });
+  await bus.call({ destination: ACCOUNT_MANAGER, path: accountPath, interface: ACCOUNT, member: 'UpdateParameters', signature: 'a{sv}as', body: [new Map([[name, value]]), []], autoStart: false });
 }
 
 /** Has Mission Control ask for the channel and hand it to the person's chat program, without taking the focus. */
@@ -82,9 +75,4 @@ function dispatchFailure(errorName: string, message: string, contact: string): F
   const failure = remoteFailure(errorName, message, contact);
   if (conditionOf(errorName) !== 'not-available') return failure;
   return new Failure(`no chat program took the conversation (${message})`, { errorName, next: ['Start the one that is to show it, then try again.'] });
-}
-
-async function get(bus: Bus, destination: string, path: string, name: string, property: string): Promise<unknown> {
-  const [value] = (await bus.call({ destination, path, interface: PROPERTIES, member: 'Get', signature: 'ss', body: [name, property], autoStart: false })) as [Variant];
-  return value.value;
 }

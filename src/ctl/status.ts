@@ -1,4 +1,4 @@
-/** hushctl status: accounts, their conversations, and what each conversation proves; once, or at every change. */
+/** hushctl status: accounts, online and not, their conversations, and what each conversation proves; once, or at every change. */
 import type { Bus } from '../bus/connection.ts';
 import type { SignalRule } from '../bus/signals.ts';
 import { concernsAccounts, connectionsPath, findAccounts, isCalled } from './accounts.ts';
@@ -7,9 +7,12 @@ import { claimNames, conversationsOf } from './conversations.ts';
 import type { Conversation } from './conversations.ts';
 import type { Ctl } from './ctl.ts';
 import { Failure, notRunning } from './failure.ts';
+import type { LoginFailure } from './failure.ts';
 import { clean, json, shortened, table } from './print.ts';
 import type { Paint, Style } from './print.ts';
-import { CONNECTION, PEER_AUTHENTICATION, REQUESTS, SECURABLE, SECURITY } from './interfaces.ts';
+import { ACCOUNT, ACCOUNT_MANAGER, CONNECTION, PEER_AUTHENTICATION, REQUESTS, SECURABLE, SECURITY } from './interfaces.ts';
+import { accountManagerPath, accountsPath, managedAccounts, toolName } from './managed.ts';
+import type { ManagedAccount } from './managed.ts';
 import { interruption } from './terminal.ts';
 
 /** As it is printed with --json; hushctl(1) documents every member. */
@@ -18,9 +21,16 @@ export interface Status {
   readonly accounts: readonly AccountStatus[];
 }
 
-export interface AccountStatus extends Omit<Account, 'connection' | 'jid'> {
+export interface AccountStatus extends Omit<Account, 'connection' | 'jid' | 'status'> {
   readonly account: string;
+  /** Of the connection; '' while there is none. */
   readonly path: string;
+  /** Of Mission Control's object; '' where that does not know the account. */
+  readonly accountPath: string;
+  /** The last two only without a connection. */
+  readonly status: Account['status'] | 'offline' | 'off';
+  /** Why it is offline; null where that is no failure. */
+  readonly failure: LoginFailure | null;
   readonly conversations: readonly Conversation[];
 }
 
@@ -31,22 +41,45 @@ export async function status(ctl: Ctl, { isWatching }: { isWatching: boolean }):
   }
   const now = await readStatus(ctl);
   if (ctl.isJson) ctl.terminal.say(json(now, 2));
-  if (!now.running) throw notRunning();
-  // It knows better why there is no such account.
-  if (ctl.wanted !== undefined && now.accounts.length === 0) await ctl.account();
+  if (now.accounts.length === 0) {
+    if (!now.running) throw notRunning();
+    // It knows better why there is no such account.
+    if (ctl.wanted !== undefined) await ctl.account();
+  }
   if (!ctl.isJson) ctl.terminal.say(statusText(now, ctl.terminal.paint, ctl.terminal.width));
 }
 
 /** Of the account that --account names, else of all. */
 async function readStatus({ bus, wanted }: Ctl): Promise<Status> {
-  const { isRunning, accounts } = await findAccounts(bus);
-  const shown = wanted === undefined ? accounts : accounts.filter((account) => isCalled(account, wanted));
-  return { running: isRunning, accounts: await Promise.all(shown.map(readAccount)) };
+  const [{ isRunning, accounts }, managed] = await Promise.all([findAccounts(bus), managedAccounts(bus)]);
+  const connected = accounts.filter((account) => wanted === undefined || isCalled(account, wanted));
+  const others = managed
+    .filter(({ connection }) => !accounts.some((account) => account.connection.path === connection))
+    .map(withoutConnection)
+    .filter(({ account, name, accountPath }) => wanted === undefined || [account, name, accountPath].includes(wanted));
+  const shown = [...(await Promise.all(connected.map((account) => readAccount(account, managed)))), ...others];
+  return { running: isRunning, accounts: shown.sort((one, other) => (one.account < other.account ? -1 : Number(one.account > other.account))) };
 }
 
-async function readAccount(account: Account): Promise<AccountStatus> {
-  const { connection, jid, name, status: online, policy, identity } = account;
-  return { account: jid, name, path: connection.path, status: online, policy, identity, conversations: await conversationsOf(account) };
+async function readAccount(account: Account, managed: readonly ManagedAccount[]): Promise<AccountStatus> {
+  const { connection: { path }, jid, name, status: online, policy, identity } = account;
+  const accountPath = managed.find(({ connection }) => connection === path)?.path ?? '';
+  return { account: jid, name, path, accountPath, status: online, failure: null, policy, identity, conversations: await conversationsOf(account) };
+}
+
+/** What only a connection tells is empty. */
+function withoutConnection({ path, jid, isEnabled, isConnecting, failure }: ManagedAccount): AccountStatus {
+  return {
+    account: jid,
+    name: path.slice(path.lastIndexOf('/') + 1),
+    path: '',
+    accountPath: path,
+    status: !isEnabled ? 'off' : isConnecting ? 'connecting' : 'offline',
+    failure: isEnabled && !isConnecting ? failure : null,
+    policy: '',
+    identity: '',
+    conversations: [],
+  };
 }
 
 /** Every state of things, as it comes, until the person has had enough. Waits for hush where it does not run. */
@@ -78,6 +111,9 @@ async function watch(ctl: Ctl): Promise<void> {
   }
 }
 
+/** How the paths begin whose signals tell of something that status shows. */
+const watched = [connectionsPath, accountsPath, accountManagerPath];
+
 /** Whatever may have changed what status shows. */
 class Changes {
   readonly #stops: readonly (() => void)[];
@@ -89,10 +125,13 @@ class Changes {
       ...[SECURABLE, PEER_AUTHENTICATION, SECURITY].map((arg0) => ({ interface: 'org.freedesktop.DBus.Properties', member: 'PropertiesChanged', arg0 })),
       ...['NewChannels', 'ChannelClosed'].map((member) => ({ interface: REQUESTS, member })),
       { interface: CONNECTION, member: 'StatusChanged' },
+      { interface: ACCOUNT, member: 'AccountPropertyChanged' },
+      { interface: ACCOUNT, member: 'Removed' },
+      { interface: ACCOUNT_MANAGER, member: 'AccountValidityChanged' },
     ];
     const owners: SignalRule = { sender: 'org.freedesktop.DBus', interface: 'org.freedesktop.DBus', member: 'NameOwnerChanged' };
     this.#stops = [
-      ...rules.map((rule) => bus.subscribe(rule, ({ path }) => this.#come(path.startsWith(connectionsPath)))),
+      ...rules.map((rule) => bus.subscribe(rule, ({ path }) => this.#come(watched.some((beginning) => path.startsWith(beginning))))),
       bus.subscribe(owners, ({ body }) => this.#come(concernsAccounts(body[0]))),
     ];
   }
@@ -118,12 +157,26 @@ class Changes {
 }
 
 export function statusText({ running, accounts }: Status, paint: Paint, width: number): string {
-  if (!running) return 'hush is not running';
-  if (accounts.length === 0) return 'hush runs; no account is online';
+  if (accounts.length === 0) return running ? 'hush runs; no account is online' : 'hush is not running';
   return accounts.map((account) => accountText(account, paint, width)).join('\n\n');
 }
 
-function accountText({ account, status: online, policy, identity, conversations }: AccountStatus, paint: Paint, width: number): string {
+function accountText(account: AccountStatus, paint: Paint, width: number): string {
+  return account.path === '' ? offlineText(account, paint) : onlineText(account, paint, width);
+}
+
+/** As a command that failed would say it. */
+function offlineText({ account, accountPath, status: now, failure }: AccountStatus, paint: Paint): string {
+  const name = clean(toolName(accountPath));
+  const shown = paint(failure !== null ? 'red' : now === 'connecting' ? 'yellow' : 'dim', now);
+  const lines = [`${paint('bold', clean(account))}  ${shown}${failure === null ? '' : `, ${clean(failure.reason)}`}`];
+  if (now === 'off') lines.push(`  next: Switch it on: mc-tool enable ${name}, or in your chat program.`);
+  if (now === 'offline') lines.push(...(failure?.next ?? []).map((line) => `  next: ${line}`), `  next: Go online: mc-tool request ${name} available, or in your chat program.`);
+  if (failure !== null) lines.push(`  error: ${clean(failure.error)}`);
+  return lines.join('\n');
+}
+
+function onlineText({ account, status: online, policy, identity, conversations }: AccountStatus, paint: Paint, width: number): string {
   const shown = paint(online === 'connected' ? 'green' : 'yellow', online);
   const lines = [`${paint('bold', clean(account))}  ${shown}, policy ${policy}`, `key ${identity === '' ? 'none yet' : identity}`];
   if (conversations.length === 0) lines.push('no conversation');

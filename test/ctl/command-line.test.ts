@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { Command } from 'commander';
 import { claimNames } from '../../src/ctl/conversations.ts';
-import { Failure, failureOf } from '../../src/ctl/failure.ts';
+import { Failure, failureOf, loginFailure } from '../../src/ctl/failure.ts';
 import { BusError } from '../../src/bus/connection.ts';
+import { str } from '../../src/bus/types.ts';
 import { commandLine, runCommand } from '../../src/ctl/program.ts';
 import { Program } from '../harness/process.ts';
 
@@ -74,6 +75,31 @@ describe('a failure', () => {
 
   test('is plain where hush has gone', () => {
     expect(failureOf(new BusError('org.freedesktop.DBus.Error.ServiceUnknown', 'The name …')).message).toBe('hush is not running');
+  });
+});
+
+describe('a failed login', () => {
+  const T = 'org.freedesktop.Telepathy.Error.';
+  const words = (name: string, details: Readonly<Record<string, string>> = {}, isAsked = false): unknown =>
+    loginFailure(name, new Map(Object.entries(details).map(([key, value]) => [key, str(value)])), { isAsked });
+  test.each([
+    ['AuthenticationFailed', 'the server did not accept the login', 'Check the name and the password'],
+    ['ConnectionRefused', 'the server takes no connections', 'Check the network, and the name of the server'],
+    ['Cert.SelfSigned', 'the server shows a certificate that nobody vouches for', 'NODE_EXTRA_CA_CERTS'],
+    ['Cert.HostnameMismatch', 'the certificate of the server names another host', 'NODE_EXTRA_CA_CERTS'],
+    ['EncryptionNotAvailable', 'the server has no TLS', 'require-encryption'],
+    ['Odd', 'Odd', 'the log of hush'],
+  ])('%s is said in words, with the next step', (kind, reason, step) => {
+    expect(words(`${T}${kind}`)).toEqual({ reason, error: `${T}${kind}`, next: [expect.stringContaining(step)] });
+  });
+
+  test('has the words of the server, and else those of hush', () => {
+    expect(words(`${T}NetworkError`, { 'debug-message': 'ETIMEDOUT' })).toMatchObject({ reason: 'the server cannot be reached: ETIMEDOUT' });
+    expect(words(`${T}NetworkError`, { 'debug-message': 'host-gone', 'server-message': 'We have moved.' })).toMatchObject({ reason: 'the server cannot be reached: We have moved.' });
+  });
+
+  test('whose password nobody keeps needs somebody who asks for it', () => {
+    expect(words(`${T}AuthenticationFailed`, {}, true)).toMatchObject({ next: [expect.stringContaining('Start the chat program')] });
   });
 });
 

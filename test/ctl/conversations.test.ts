@@ -76,7 +76,9 @@ describe('status', () => {
         account: 'alice@localhost',
         name: 'alice_40localhost',
         path: alice.connection.path,
+        accountPath: '',
         status: 'connected',
+        failure: null,
         policy: 'opportunistic',
         identity: await alice.connection.get(names.security, 'IdentityFingerprint'),
         conversations: [{

@@ -88,7 +88,7 @@ describe('status', () => {
     localFingerprint: '',
     remoteFingerprint: '',
   };
-  const account: AccountStatus = { account: 'me@example.org', name: 'me', path: '/x', status: 'connected', policy: 'opportunistic', identity: '', conversations: [] };
+  const account: AccountStatus = { account: 'me@example.org', name: 'me', path: '/x', accountPath: '', status: 'connected', failure: null, policy: 'opportunistic', identity: '', conversations: [] };
   const text = (conversations: readonly Partial<Conversation>[], { width = 100, isColored = false } = {}): string =>
     statusText({ running: true, accounts: [{ ...account, conversations: conversations.map((one) => ({ ...conversation, ...one })) }] }, painter(isColored), width);
 
@@ -96,6 +96,17 @@ describe('status', () => {
     expect(statusText({ running: false, accounts: [] }, painter(false), 80)).toBe('hush is not running');
     expect(statusText({ running: true, accounts: [] }, painter(false), 80)).toBe('hush runs; no account is online');
     expect(text([])).toBe('me@example.org  connected, policy opportunistic\nkey none yet\nno conversation');
+  });
+
+  const offline: AccountStatus = { ...account, path: '', accountPath: '/org/freedesktop/Telepathy/Account/hush/jabber/me0', status: 'offline', policy: '' };
+  const online = '  next: Go online: mc-tool request hush/jabber/me0 available, or in your chat program.';
+  test.each<[Partial<AccountStatus>, string]>([
+    [{}, `me@example.org  offline\n${online}`],
+    [{ status: 'connecting' }, 'me@example.org  connecting'],
+    [{ status: 'off' }, 'me@example.org  off\n  next: Switch it on: mc-tool enable hush/jabber/me0, or in your chat program.'],
+    [{ failure: { reason: 'no\x07', error: 'e\n', next: ['Do.', 'Or do.'] } }, `me@example.org  offline, no\\u{7}\n  next: Do.\n  next: Or do.\n${online}\n  error: e\\u{a}`],
+  ])('says of an account without a connection what is to be done: %j', (partial, shown) => {
+    expect(statusText({ running: false, accounts: [{ ...offline, ...partial }] }, painter(false), 80)).toBe(shown);
   });
 
   test.each([
