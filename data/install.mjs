@@ -41,9 +41,10 @@ const files = [
   { path: join(dataHome, 'systemd/user/hush.service'), mode: 0o644, content: () => fill('systemd/hush.service.in', bundle, (part) => quoted(part).replaceAll('%', '%%')) },
 ];
 
-/** The lock of KDE Telepathy, where it is wanted. A user's own files go before those of the system with the same names, which are KDE's own OTR. */
+/** The lock of KDE Telepathy, where it is wanted. A user's own files go before those of the system with the same names, which are KDE's own OTR. `isCopy`: of what is there for every user where hush is. */
 const ktpFiles = [
-  { path: ktpCopy, mode: 0o755, content: () => readFileSync(join(source, 'dist/hush-ktp.cjs'), 'utf8') },
+  { path: ktpCopy, isCopy: true, mode: 0o755, content: () => readFileSync(join(source, 'dist/hush-ktp.cjs'), 'utf8') },
+  { path: join(dataHome, 'man/man1/hush-ktp.1'), isCopy: true, mode: 0o644, content: () => readFileSync(join(source, 'data/man/hush-ktp.1'), 'utf8') },
   { path: join(dataHome, 'telepathy/clients/KTp.Proxy.client'), mode: 0o644, content: () => readFileSync(join(source, 'data/KTp.Proxy.client'), 'utf8') },
   { path: join(dataHome, `dbus-1/services/${ktpBusName}.service`), mode: 0o644, content: () => fill(`data/${ktpBusName}.service.in`, ktpBundle, quoted) },
 ];
@@ -58,7 +59,7 @@ function main([action, ...options]) {
 
 /** `withKtp`: the lock of KDE Telepathy, too. Without it, one that is there stays as it is. */
 function install(withKtp) {
-  const wanted = [...(isShared ? [] : files), ...(withKtp ? ktpFiles.filter(({ path }) => !isShared || path !== ktpCopy) : [])];
+  const wanted = [...(isShared ? [] : files), ...(withKtp ? ktpFiles.filter(({ isCopy }) => !isShared || !isCopy) : [])];
   for (const program of ['dist/hush.cjs', 'dist/hushctl.cjs', ...(withKtp ? ['dist/hush-ktp.cjs'] : [])]) if (!existsSync(join(source, program))) fail(`${program} is missing: run \`npm run build\` first`, 1);
   // All texts before the first write: a path that cannot be written into a service file leaves nothing behind.
   const texts = wanted.map((file) => ({ ...file, text: file.content() }));

@@ -38,7 +38,7 @@ const files = {
   '/usr/share/accounts/providers/kde/hush.provider': text('data/kde/hush.provider'),
   '/usr/share/accounts/services/kde/hush-im.service': text('data/kde/hush-im.service'),
   '/usr/share/bash-completion/completions/hushctl': text('data/hushctl.bash'),
-  ...Object.fromEntries(['hush.1', 'hushctl.1'].map((page) => [`/usr/share/man/man1/${page}.gz`, packed(text(`data/man/${page}`))])),
+  ...Object.fromEntries(['hush-ktp.1', 'hush.1', 'hushctl.1'].map((page) => [`/usr/share/man/man1/${page}.gz`, packed(text(`data/man/${page}`))])),
   '/usr/share/doc/hush/changelog.gz': packed(changelog),
   '/usr/share/doc/hush/copyright': copyright(),
 };

@@ -116,15 +116,20 @@ describe('the manual', () => {
     for (const claim of claimNames) expect(manual).toContain(`.It Cm ${claim}\n`);
   });
 
-  test('of hush knows every option', async () => {
-    const [manual, source] = await Promise.all([readFile(join(data, 'man/hush.1'), 'utf8'), readFile(join(import.meta.dirname, '../../src/main.ts'), 'utf8')]);
+  test.each([
+    ['hush', 'main.ts', 4],
+    ['hush-ktp', 'ktp/main.ts', 3],
+  ])('of %s knows every option, and every exit code', async (name, file, count) => {
+    const [manual, source] = await Promise.all([readFile(join(data, `man/${name}.1`), 'utf8'), readFile(join(import.meta.dirname, '../../src', file), 'utf8')]);
     const flags = [...source.matchAll(/^ {2}(--[a-z-]+)/gm)].map(([, flag]) => flag!);
-    expect(flags).toHaveLength(4);
+    expect(flags).toHaveLength(count);
+    const codes = [.../^const Exit = \{([^}]+)\}/m.exec(source)![1]!.matchAll(/\d+/g)].map(String);
+    expect([.../^\.Sh EXIT STATUS\n[^]*?^\.El/m.exec(manual)![0].matchAll(/^\.It (\d+)/gm)].map(([, code]) => code)).toEqual(codes);
     for (const flag of flags) expect(manual).toContain(`.It Fl ${flag.slice(1)}`);
   });
 });
 
-test.each(['hush', 'hushctl'])('the manual of %s is set without complaint', async (name) => {
+test.each(['hush', 'hush-ktp', 'hushctl'])('the manual of %s is set without complaint', async (name) => {
   const set = async (file: string): Promise<string> => {
     const program = new Program('man', ['--warnings=w', '--local-file', file], { environment: { MANWIDTH: '80', LC_ALL: 'C.UTF-8', PAGER: 'cat' } });
     const complaints: string[] = [];

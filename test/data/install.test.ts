@@ -166,13 +166,13 @@ describe('nothing is written', () => {
 
 test('the lock of KDE Telepathy comes only when it is asked for, stays when hush is installed again, and goes with hush', async () => {
   const name = 'org.freedesktop.Telepathy.Client.KTp.Proxy';
-  const ktpPaths = [`dbus-1/services/${name}.service`, 'hush/hush-ktp.cjs', 'telepathy/clients/KTp.Proxy.client'];
+  const ktpPaths = [`dbus-1/services/${name}.service`, 'hush/hush-ktp.cjs', 'man/man1/hush-ktp.1', 'telepathy/clients/KTp.Proxy.client'];
   const all = [...paths, ...ktpPaths].sort();
   expect(await script('install --ktp')).toContain("in the place of KDE Telepathy's own OTR");
   expect(await installed()).toEqual(all);
   const service = parseKeyFile(await readFile(join(dataHome, ktpPaths[0]!), 'utf8')).get('D-BUS Service')!;
   expect(Object.fromEntries(service)).toEqual({ Name: name, Exec: `${process.execPath} "${join(dataHome, 'hush/hush-ktp.cjs')}"` });
-  expect(parseKeyFile(await readFile(join(dataHome, ktpPaths[2]!), 'utf8')).get('org.freedesktop.Telepathy.Client.Observer')!.get('Recover')).toBe('true');
+  expect(parseKeyFile(await readFile(join(dataHome, ktpPaths[3]!), 'utf8')).get('org.freedesktop.Telepathy.Client.Observer')!.get('Recover')).toBe('true');
   expect(await script('install')).not.toContain('KDE');
   expect(await installed()).toEqual(all);
   expect((await script('uninstall')).match(/^removed /gm)).toHaveLength(all.length + 1);

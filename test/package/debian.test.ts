@@ -52,6 +52,7 @@ test('it holds these files, all of root, and writable by root alone', async () =
     '/usr/share/hush/data/KTp.Proxy.client',
     '/usr/share/hush/data/install.mjs',
     '/usr/share/hush/data/org.freedesktop.Telepathy.Client.KTp.Proxy.service.in',
+    '/usr/share/man/man1/hush-ktp.1.gz',
     '/usr/share/man/man1/hush.1.gz',
     '/usr/share/man/man1/hushctl.1.gz',
     '/usr/share/telepathy/managers/hush.manager',
@@ -109,6 +110,7 @@ test('its programs, manuals and completion are found', async () => {
   for (const [name, says] of [['hush', `hush ${version}`], ['hushctl', version]] as const) expect(await run(process.execPath, [join(tree, 'usr/bin', name), '--version'])).toBe(says);
   expect(await readFile(join(tree, 'usr/share/hush/dist/hush.cjs'), 'utf8')).toMatch(/^#!\/usr\/bin\/node\n/);
   expect(await run('man', ['hush'], { environment })).toContain('hush install [--ktp]');
+  expect(await run('man', ['hush-ktp'], { environment })).toContain('hush install --ktp');
   expect(await run('man', ['hushctl'], { environment })).toContain('add [--server host] [--ask] jid');
   expect(await run('bash', ['--norc', '-c', `. '${join(tree, 'usr/share/bash-completion/completions/hushctl')}'; complete -p hushctl`])).toBe('complete -F _hushctl hushctl');
 });

@@ -36,6 +36,7 @@ test('it holds these files, and nothing of the machine it was made on', async ()
     'data/kde/hush-im.service',
     'data/kde/hush.profile',
     'data/kde/hush.provider',
+    'data/man/hush-ktp.1',
     'data/man/hush.1',
     'data/man/hushctl.1',
     'data/org.freedesktop.Telepathy.Client.KTp.Proxy.service.in',
