@@ -1,7 +1,7 @@
 /** The npm package: what is in it, and what it gives to a user who installs it. */
 import { mkdir, mkdtemp, readFile, readdir, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startBus } from '../harness/bus.ts';
 import { run } from '../harness/process.ts';
@@ -26,6 +26,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 test('it holds these files, and nothing of the machine it was made on', async () => {
   expect(packed.files.map(({ path }) => path).sort()).toEqual([
+    'CHANGELOG.md',
     'LICENSE',
     'README.md',
     'data/KTp.Proxy.client',
@@ -45,10 +46,23 @@ test('it holds these files, and nothing of the machine it was made on', async ()
     'dist/hush-ktp.cjs',
     'dist/hush.cjs',
     'dist/hushctl.cjs',
+    'docs/images/chat-window.png',
+    'docs/images/hushctl-status.svg',
+    'docs/images/hushctl-verify.svg',
+    'docs/xtls-profile.md',
     'package.json',
     'systemd/hush.service.in',
+    'test/vectors/xtls.json',
   ]);
   for (const { path } of packed.files) expect([path, (await readFile(join(root, path), 'latin1')).includes(root)]).toEqual([path, false]);
+});
+
+test('whatever its pages point to is in it', async () => {
+  const paths = packed.files.map(({ path }) => path);
+  const pages = paths.filter((path) => path.endsWith('.md'));
+  const targets = (await Promise.all(pages.map(async (page) => [...(await readFile(join(prefix, 'lib/node_modules/hush', page), 'utf8')).matchAll(/\]\(([^)#\s]+)/g)].map(([, target]) => target!).filter((target) => !target.startsWith('https:')).map((target) => join(dirname(page), target))))).flat();
+  expect(targets.filter((target) => !paths.includes(target))).toEqual([]);
+  expect(targets).toEqual(expect.arrayContaining(['docs/xtls-profile.md', 'docs/images/chat-window.png', 'README.md']));
 });
 
 test('everything of others is in it, with the licence', async () => {
