@@ -35,7 +35,10 @@ export class Lock {
     const learn = (changed: Facts): void => this.#learn({ ...this.#facts, ...changed });
     this.#stops = [
       channel.onChange(SECURABLE, learn),
-      channel.onChange(PEER_AUTHENTICATION, learn),
+      channel.onChange(PEER_AUTHENTICATION, (changed) => {
+        if (changed.Question === '') this.#question = undefined;
+        learn(changed);
+      }),
       channel.on(PEER_AUTHENTICATION, 'SharedSecretRequested', (question) => {
         this.#question = question;
         listener.secretRequested(question);
@@ -111,7 +114,15 @@ export class Lock {
   }
 
   async answerSecret(secret: string): Promise<void> {
-    await translated(this.#channel.call(PEER_AUTHENTICATION, 'AnswerSharedSecret', secret));
+    const question = this.#question;
+    // That one without words is answered, no property tells.
+    this.#question = undefined;
+    try {
+      await translated(this.#channel.call(PEER_AUTHENTICATION, 'AnswerSharedSecret', secret));
+    } catch (error) {
+      this.#question ??= question;
+      throw error;
+    }
   }
 
   async abortSecret(): Promise<void> {

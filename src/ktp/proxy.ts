@@ -52,7 +52,8 @@ export class ChannelProxy {
   /** undefined for a channel that knows nothing of security. */
   readonly #lock: Lock | undefined;
   readonly #stops: readonly (() => void)[];
-  #isConnected = false;
+  /** The unique bus name of the window that talks through it; undefined for none. */
+  #window: string | undefined;
   #isGone = false;
 
   constructor(options: ChannelProxyOptions) {
@@ -133,7 +134,7 @@ export class ChannelProxy {
       },
       properties: {
         WrappedChannel: () => this.#options.channel,
-        Connected: () => this.#isConnected,
+        Connected: () => this.#window !== undefined,
         PendingMessages: () => this.#pending.all,
         TrustLevel: () => this.#lock?.level ?? TrustLevel.notPrivate,
         LocalFingerprint: () => this.#lock?.localFingerprint ?? '',
@@ -144,19 +145,21 @@ export class ChannelProxy {
 
   async #connect(call: Call): Promise<void> {
     await translated(this.ready);
-    if (this.#isConnected) return;
-    this.#isConnected = true;
+    if (this.#window === call.sender) return;
+    const isFirst = this.#window === undefined;
+    // Another window is what has become of one that crashed, and said no goodbye.
+    this.#window = call.sender;
     call.afterReply(() => {
-      this.#options.connected(true);
-      // It may have come while there was no window to ask in.
+      if (isFirst) this.#options.connected(true);
+      // It may have come while there was no window to ask in, or was asked in one that is gone.
       const question = this.#lock?.question;
       if (question !== undefined) this.#object.emit(OTR, 'PeerAuthenticationRequested', question);
     });
   }
 
   #disconnect(): void {
-    if (!this.#isConnected) return;
-    this.#isConnected = false;
+    if (this.#window === undefined) return;
+    this.#window = undefined;
     this.#options.connected(false);
   }
 
@@ -178,11 +181,11 @@ export class ChannelProxy {
   }
 
   #whenConnected(tell: () => void): void {
-    if (this.#isConnected) tell();
+    if (this.#window !== undefined) tell();
   }
 
   #demandConnected(): void {
-    demand(this.#isConnected, 'proxy-not-connected', 'ConnectProxy comes first');
+    demand(this.#window !== undefined, 'proxy-not-connected', 'ConnectProxy comes first');
   }
 
   #locked(): Lock {

@@ -1,6 +1,8 @@
 /** hush-ktp between Mission Control, hush and what KDE Telepathy's chat window does: the lock shows what the channel claims, and what is clicked there happens. */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { Bus } from '../../src/bus/connection.ts';
 import { str } from '../../src/bus/types.ts';
+import { silentLog } from '../../src/log.ts';
 import { hushBusName } from '../harness/hush.ts';
 import { GlibClient } from '../harness/glib-client.ts';
 import { KtpWindow, ktpBusName, ktpService, OTR, P, SERVICE } from '../harness/ktp.ts';
@@ -181,6 +183,43 @@ test('the contact asks, with and without a window; a fingerprint is trusted only
   expect((await service.call(SERVICE, 'GetKnownFingerprints', account.path))[0]).toEqual([[bobsJid, fingerprint, false, false]]);
 }, 60_000);
 
+test('a window that comes in the place of one that crashed is asked what that one was asked, until that is answered', async () => {
+  const { events } = stage;
+  const channel = await glib.text(account.path, bobsJid);
+  const arrival = arrivalOf(bob.connection, 'hello');
+  await glib.send(channel, 'hello');
+  const { incoming } = await arrival;
+  await state(channelAt(channel), 2);
+  let open = await windowOfItsOwn(channel);
+  const asked = 'PeerAuthenticationRequested';
+  for (const [question, answer] of [
+    ['', () => open.window.call(OTR, 'RespondPeerAuthentication', 'tea')],
+    // By another program of the user's.
+    ['What do I drink?', () => channelAt(channel).call(names.peerAuthentication, 'AnswerSharedSecret', 'tea')],
+  ] as const) {
+    await incoming.call(names.peerAuthentication, 'StartSharedSecret', question, 'tea');
+    await events.expect(event(asked, question));
+    await open.crash();
+    open = await windowOfItsOwn(channel);
+    await events.expect(event(asked, question));
+    // Not twice in one window; not when it is answered, and the contact's client has yet to say what comes of it.
+    const allow = events.forbid(event(asked));
+    await open.window.call(OTR, 'ConnectProxy');
+    const pid = await bob.pid();
+    process.kill(pid, 'SIGSTOP');
+    try {
+      await answer();
+      await open.crash();
+      open = await windowOfItsOwn(channel);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    await events.expect(event('PeerAuthenticationConcluded', true));
+    allow();
+  }
+  await open.crash();
+}, 60_000);
+
 test('when hush is killed the padlock opens at once and nothing leaves; hush-ktp that is killed is back with the channels there are, and leaves with the last', async () => {
   const { events, session } = stage;
   const channel = await glib.text(account.path, bobsJid);
@@ -216,6 +255,19 @@ test('when hush is killed the padlock opens at once and nothing leaves; hush-ktp
   await glib.close(next);
   await session.gone(ktpBusName);
 }, 60_000);
+
+/** A window that is a process of its own, as far as the bus can tell. */
+async function windowOfItsOwn(channel: string): Promise<{ window: KtpWindow; crash(): Promise<void> }> {
+  const bus = await Bus.open({ address: stage.session.address, log: silentLog });
+  const { window } = await KtpWindow.open(bus, channel, stage.events);
+  return {
+    window,
+    crash: async () => {
+      bus.close();
+      await bus.closed;
+    },
+  };
+}
 
 /** The window, when hush-ktp knows of its channel. */
 async function reopened(channel: string): Promise<Awaited<ReturnType<typeof KtpWindow.open>>> {
