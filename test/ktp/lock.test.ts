@@ -205,6 +205,7 @@ test('a window that comes in the place of one that crashed is asked what that on
     // Not twice in one window; not when it is answered, and the contact's client has yet to say what comes of it.
     const allow = events.forbid(event(asked));
     await open.window.call(OTR, 'ConnectProxy');
+    const over = signalOf(incoming, 'SharedSecretConcluded');
     const pid = await bob.pid();
     process.kill(pid, 'SIGSTOP');
     try {
@@ -215,6 +216,8 @@ test('a window that comes in the place of one that crashed is asked what that on
       process.kill(pid, 'SIGCONT');
     }
     await events.expect(event('PeerAuthenticationConcluded', true));
+    // Who asks anew must know, too.
+    expect(await over).toEqual([true, '']);
     allow();
   }
   await open.crash();
