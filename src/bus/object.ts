@@ -1,15 +1,14 @@
 /** An object on the bus: the interfaces it implements, its properties and its signals. D-Bus Specification, section Standard Interfaces. */
 import { HushError, InvariantError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { bind } from './binding.ts';
-import type { BoundInterface } from './binding.ts';
+import { BoundInterface } from './binding.ts';
 import { compileSignature } from './codec.ts';
 import type { Signature } from './codec.ts';
 import { MessageType } from './dbus-next.ts';
 import type { InterfaceMap, InterfaceName } from './interfaces.ts';
 import type { Outgoing } from './message.ts';
 import type { InterfaceShape, InterfaceTable } from './tables.ts';
-import { Variant } from './types.ts';
+import type { Variant } from './types.ts';
 import type { ObjectPath, VariantMap } from './types.ts';
 
 /** Any map of interfaces: the generated one, or a small one of a test. */
@@ -101,13 +100,13 @@ export class ExportedObject<M extends InterfacesOf<M> = InterfaceMap> {
 
   /** Adds an interface. Throws InvariantError if the object has it already. */
   implement<N extends keyof M & string>(name: N, implementation: ImplementationOf<M[N]>): void {
-    this.add(bind(name, this.#table(name), implementation));
+    this.add(new BoundInterface(name, this.#table(name), implementation));
   }
 
   /** Adds no more of an interface than some of its read-only properties: for an object about which the rest would say nothing. */
   implementPart<N extends keyof M & string>(name: N, properties: Partial<Properties<M[N]>>): void {
     const present = Object.entries(this.#table(name).properties).filter(([key]) => Object.hasOwn(properties, key));
-    this.add(bind(name, { methods: {}, properties: Object.fromEntries(present), signals: {} }, { properties }));
+    this.add(new BoundInterface(name, { methods: {}, properties: Object.fromEntries(present), signals: {} }, { properties }));
   }
 
   /** Adds an interface that has been bound already. Throws InvariantError if the object has it. */
@@ -130,8 +129,8 @@ export class ExportedObject<M extends InterfacesOf<M> = InterfaceMap> {
     const values: VariantMap = new Map();
     const invalidated: string[] = [];
     for (const property of properties) {
-      const emitsChange = bound.properties.get(property)?.table.emitsChange;
-      if (emitsChange === 'true') values.set(property, readProperty(bound, property));
+      const emitsChange = bound.properties.get(property)?.emitsChange;
+      if (emitsChange === 'true') values.set(property, bound.read(property));
       else if (emitsChange === 'invalidates') invalidated.push(property);
       else throw new InvariantError(`${name}.${property} announces no change`);
     }
@@ -182,21 +181,13 @@ export class ExportedObject<M extends InterfacesOf<M> = InterfaceMap> {
   }
 }
 
-/** One property's value now. Throws HushError 'unknown-property', 'invalid-args' where it can only be written, or what its getter throws. */
-export function readProperty(bound: BoundInterface, name: string): Variant {
-  const property = bound.properties.get(name);
-  if (property === undefined) throw new HushError('unknown-property', `${bound.name} has no property of this name`);
-  if (property.get === undefined) throw new HushError('invalid-args', `${bound.name}.${name} can only be written`);
-  return new Variant(property.table.signature, property.get());
-}
-
 /** Every property that can be read now; one that fails is left out, and does not take the others along. */
 export function readAll(bound: BoundInterface, log: Log): VariantMap {
   const values: VariantMap = new Map();
   for (const [name, property] of bound.properties) {
-    if (property.get === undefined) continue;
+    if (property.access === 'write') continue;
     try {
-      values.set(name, readProperty(bound, name));
+      values.set(name, bound.read(name));
     } catch (error) {
       log[error instanceof HushError ? 'debug' : 'error']({ err: error, property: `${bound.name}.${name}` }, 'a property could not be read');
     }

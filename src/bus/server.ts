@@ -2,7 +2,7 @@
 import { types } from 'node:util';
 import { HushError, InvariantError, asHushError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { BoundInterface, BoundMethod } from './binding.ts';
+import type { BoundInterface, MethodSignatures } from './binding.ts';
 import { ServedCall } from './call.ts';
 import { compileSignature } from './codec.ts';
 import type { Signature } from './codec.ts';
@@ -30,6 +30,12 @@ export interface ServerLink {
 /** Characters of an error's text that a caller gets. */
 const maxErrorText = 1024;
 const errorSignature = compileSignature('s');
+
+/** The method that a call means. */
+interface Found {
+  readonly holder: BoundInterface;
+  readonly method: MethodSignatures;
+}
 
 export class ObjectServer<M extends InterfacesOf<M> = InterfaceMap> {
   readonly #link: ServerLink;
@@ -72,11 +78,12 @@ export class ObjectServer<M extends InterfacesOf<M> = InterfaceMap> {
       log: this.#link.log,
       watch: (onGone) => this.#watch(message, onGone),
     });
-    let method: BoundMethod;
+    let method: MethodSignatures;
     let result: unknown;
     try {
-      method = this.#find(message);
-      result = method.invoke(call, this.#arguments(message, method));
+      const found = this.#find(message);
+      method = found.method;
+      result = found.holder.invoke(message.member, call, this.#arguments(message, method));
     } catch (error) {
       this.#fail(message, call, error);
       return;
@@ -91,7 +98,7 @@ export class ObjectServer<M extends InterfacesOf<M> = InterfaceMap> {
     }
   }
 
-  #find(message: Incoming): BoundMethod {
+  #find(message: Incoming): Found {
     const interfaces = this.#interfacesAt(message);
     const named = interfaces.get(message.interface);
     if (named === undefined && message.interface !== '') {
@@ -99,10 +106,13 @@ export class ObjectServer<M extends InterfacesOf<M> = InterfaceMap> {
       throw new HushError('unknown-interface', 'the object does not have this interface');
     }
     const candidates = named === undefined ? [...interfaces.values()] : [named];
-    const [method, ...others] = candidates.flatMap((candidate) => candidate.methods.get(message.member) ?? []);
-    if (method === undefined) throw new HushError('unknown-method', 'the object has no such method');
+    const [found, ...others] = candidates.flatMap((holder): Found[] => {
+      const method = holder.methods.get(message.member);
+      return method === undefined ? [] : [{ holder, method }];
+    });
+    if (found === undefined) throw new HushError('unknown-method', 'the object has no such method');
     if (others.length > 0) throw new HushError('unknown-method', 'several interfaces have this method: name one');
-    return method;
+    return found;
   }
 
   #interfacesAt(message: Incoming): ReadonlyMap<string, BoundInterface> {
@@ -118,7 +128,7 @@ export class ObjectServer<M extends InterfacesOf<M> = InterfaceMap> {
     return interfaces.set(introspect.name, introspect);
   }
 
-  #arguments(message: Incoming, method: BoundMethod): unknown[] {
+  #arguments(message: Incoming, method: MethodSignatures): unknown[] {
     if (message.signature !== method.in.text) throw new HushError('invalid-args', `the method takes '${method.in.text}'`);
     return message.body(method.in);
   }
@@ -134,7 +144,7 @@ export class ObjectServer<M extends InterfacesOf<M> = InterfaceMap> {
     };
   }
 
-  #succeed(message: Incoming, call: ServedCall, method: BoundMethod, result: unknown): void {
+  #succeed(message: Incoming, call: ServedCall, method: MethodSignatures, result: unknown): void {
     const body = method.out.length === 0 ? [] : method.out.length === 1 ? [result] : result;
     try {
       if (!Array.isArray(body)) throw new InvariantError('a result is no tuple');

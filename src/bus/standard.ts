@@ -1,16 +1,15 @@
 /** The interfaces that come with every object: Introspectable, Peer and Properties. D-Bus Specification, section Standard Interfaces. */
 import { HushError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { bind } from './binding.ts';
-import type { BoundInterface } from './binding.ts';
+import { BoundInterface } from './binding.ts';
 import { interfaceTables } from './interfaces.ts';
 import type { InterfaceName } from './interfaces.ts';
 import { introspectionXml } from './introspection.ts';
-import { readAll, readProperty } from './object.ts';
+import { readAll } from './object.ts';
 import type { Implementation } from './object.ts';
 
 function bound<N extends InterfaceName>(name: N, implementation: Implementation<N>): BoundInterface {
-  return bind(name, interfaceTables[name], implementation);
+  return new BoundInterface(name, interfaceTables[name], implementation);
 }
 
 /** `machineId`: 32 hexadecimal digits. */
@@ -39,16 +38,9 @@ export function properties(interfaces: ReadonlyMap<string, BoundInterface>, log:
   };
   return bound('org.freedesktop.DBus.Properties', {
     methods: {
-      Get: (_call, name, property) => readProperty(holderOf(name, property), property),
+      Get: (_call, name, property) => holderOf(name, property).read(property),
       GetAll: (_call, name) => readAll(named(name), log),
-      Set: async (call, name, property, value) => {
-        const holder = holderOf(name, property);
-        const found = holder.properties.get(property);
-        if (found === undefined) throw new HushError('unknown-property', `${holder.name} has no property of this name`);
-        if (found.set === undefined) throw new HushError('property-read-only', `${holder.name}.${property} cannot be written`);
-        if (value.signature !== found.table.signature) throw new HushError('invalid-args', `${holder.name}.${property} is a '${found.table.signature}'`);
-        await found.set(value.value, call);
-      },
+      Set: (call, name, property, value) => holderOf(name, property).write(property, value, call),
     },
   });
 }
