@@ -1,4 +1,5 @@
 /** In-Band Bytestreams: a byte stream in iq stanzas, each block answered by a result. Source: XEP-0047 2.0.1; `stanza='iq'` only. */
+import { createHash } from 'node:crypto';
 import { Duplex } from 'node:stream';
 import { HushError, InvariantError, asHushError } from '../errors.ts';
 import { decodeBase64 } from './base64.ts';
@@ -112,7 +113,8 @@ export class IbbStream extends Duplex {
   readonly #session: Session;
   readonly #sender: BlockSender;
   readonly #forget: () => void;
-  readonly #accepted: Buffer[] = [];
+  /** Digests of the last blocks: the bytes themselves, each a slice of something larger, would keep that in memory. */
+  readonly #accepted: string[] = [];
   #state: State;
   #expected = 0;
   #settleOpened: { resolve: () => void; reject: (error: HushError) => void } | undefined;
@@ -182,7 +184,7 @@ export class IbbStream extends Duplex {
     this.#isOverfull = this.#withheld.length >= MAX_WITHHELD;
     if (this.#isOverfull) throw refusal('resource-constraint');
     this.#expected = (seq + 1) % 65_536;
-    this.#accepted.push(bytes);
+    this.#accepted.push(digest(bytes));
     if (this.#accepted.length > REMEMBERED) this.#accepted.shift();
     this.push(bytes);
     if (this.readableLength < RECEIVE_BUFFER) return undefined;
@@ -253,7 +255,7 @@ export class IbbStream extends Duplex {
   #isRepeat(seq: number, bytes: Buffer): boolean {
     // The last accepted has the number before the expected one, and so on back.
     const back = (this.#expected - seq + 65_536) % 65_536;
-    return this.#accepted[this.#accepted.length - back]?.equals(bytes) ?? false;
+    return this.#accepted[this.#accepted.length - back] === digest(bytes);
   }
 
   /** The error answer for something that must not happen; nothing more is taken, and the stream ends right after the answer has left. Never of type 'wait': the block is not wanted again. */
@@ -272,6 +274,10 @@ export class IbbStream extends Duplex {
 
 function refusal(condition: StanzaCondition): StanzaErrorReply {
   return new StanzaErrorReply(stanzaError(condition));
+}
+
+function digest(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('base64');
 }
 
 function take(call: (() => void) | undefined, clear: () => void): void {
