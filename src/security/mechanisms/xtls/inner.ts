@@ -12,6 +12,8 @@ import { PROFILE } from './content.ts';
 
 /** Bytes of a stanza. */
 export const MAX_STANZA = 256 * 1024;
+/** Milliseconds that what need not leave alone waits for company. */
+const COMPANY_MS = 20;
 const CLOSE = '</stream:stream>';
 
 /** What the two ends compare; undefined with draft-only peers. */
@@ -56,6 +58,9 @@ export class InnerStream {
   #hasFeatures = false;
   /** We have written our end. */
   #isClosed = false;
+  /** Waits for company, and how long yet. */
+  #waiting: string[] = [];
+  #company: NodeJS.Timeout | undefined;
 
   constructor(options: InnerOptions) {
     this.#options = options;
@@ -82,8 +87,14 @@ export class InnerStream {
   }
 
   /** Writes a stanza, or an element of ours, unless we have closed. */
-  send(element: Element): void {
-    this.#write(serialize(element));
+  send(element: Element | string): void {
+    this.#write(typeof element === 'string' ? element : serialize(element));
+  }
+
+  /** As `send`, along with what is written next, or 20 ms from now: a block of its own, and its answer, cost more than all that it says. */
+  sendAlong(element: Element): void {
+    this.#waiting.push(serialize(element));
+    this.#company ??= setTimeout(() => this.#write(), COMPANY_MS);
   }
 
   /** Writes our end, once. */
@@ -97,6 +108,7 @@ export class InnerStream {
   stop(): void {
     this.#phase = 'over';
     this.#isClosed = true;
+    clearTimeout(this.#company);
     this.#parser.stop();
   }
 
@@ -113,7 +125,10 @@ export class InnerStream {
   }
 
   #write(...texts: string[]): void {
-    if (!this.#isClosed) this.#options.handlers.write(Buffer.from(texts.join(''), 'utf8'));
+    clearTimeout(this.#company);
+    this.#company = undefined;
+    const all = [...this.#waiting.splice(0), ...texts].join('');
+    if (!this.#isClosed) this.#options.handlers.write(Buffer.from(all, 'utf8'));
   }
 
   #opened(header: Element): void {

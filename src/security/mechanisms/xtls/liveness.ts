@@ -5,8 +5,6 @@ import type { Element } from '../../../xmpp/element.ts';
 import { RECEIPTS, readReceipt, receipt, requestReceipt, wantsReceipt } from '../../../xmpp/xep0184-receipts.ts';
 import { PING } from '../../../xmpp/xep0199-ping.ts';
 
-
-
 /** Milliseconds without a complete element of the peer, and of a body without its receipt, after which is asked; and of the question without answer. */
 const limits = { silence: 300_000, receipt: 60_000, answer: 60_000 } as const;
 /** Questions without answer, in a row, after which nobody is there. */
@@ -15,8 +13,10 @@ const MAX_UNANSWERED = 2;
 const MAX_OUTSTANDING = 10_000;
 
 export interface LivenessHandlers {
-  /** Writes an element inside the session. */
-  write(element: Element): void;
+  /** Writes a ping inside the session. */
+  ask(ping: Element): void;
+  /** Writes a receipt there, soon. */
+  acknowledge(receipt: Element): void;
   /** The peer has acknowledged this body. */
   delivered(id: string): void;
   /** Nobody answers. */
@@ -83,7 +83,7 @@ export class Liveness {
   /** Gives the receipt that a message asks for, if it does. */
   giveReceipt(message: Element): void {
     const wanted = wantsReceipt(message);
-    if (wanted !== undefined) this.#handlers.write(xml('message', { type: message.attrs.type, id: randomUUID() }, receipt(wanted)));
+    if (wanted !== undefined) this.#handlers.acknowledge(xml('message', { type: message.attrs.type, id: randomUUID() }, receipt(wanted)));
   }
 
   /** An iq of type result or error: an answer to our ping, or nothing. */
@@ -104,7 +104,7 @@ export class Liveness {
   #ping(): void {
     if (this.#pingId !== undefined) return;
     this.#pingId = randomUUID();
-    this.#handlers.write(xml('iq', { type: 'get', id: this.#pingId }, xml('ping', { xmlns: PING })));
+    this.#handlers.ask(xml('iq', { type: 'get', id: this.#pingId }, xml('ping', { xmlns: PING })));
     this.#answer = setTimeout(() => {
       this.#pingId = undefined;
       this.#unanswered += 1;

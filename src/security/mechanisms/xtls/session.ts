@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { HushError, InvariantError, asHushError } from '../../../errors.ts';
 import type { Log } from '../../../log.ts';
-import { child, ns } from '../../../xmpp/element.ts';
+import { child, ns, serialize } from '../../../xmpp/element.ts';
 import type { Element } from '../../../xmpp/element.ts';
 import type { FullJid } from '../../../xmpp/jid.ts';
 import type { Session as XmppStream } from '../../../xmpp/session.ts';
@@ -90,7 +90,8 @@ export class XtlsSession implements Session {
       handlers: { agreed: (agreed) => this.#carry(agreed), failed: (error, reason) => this.fail(error, reason) },
     });
     this.#liveness = new Liveness({
-      write: (element) => this.#inner?.send(element),
+      ask: (ping) => this.#inner?.send(ping),
+      acknowledge: (receipt) => this.#inner?.sendAlong(receipt),
       delivered: (id) => this.#tell((listener) => listener.delivered?.(id)),
       dead: () => this.fail(new HushError('connection-lost', 'nobody answers inside the session'), 'timeout'),
     });
@@ -230,8 +231,9 @@ export class XtlsSession implements Session {
   send(message: Element): string | undefined {
     if (this.#state !== 'secure' || this.#inner === undefined) throw new HushError('not-available', 'the session is not secure now');
     const own = this.#liveness.prepare(message);
-    if (Buffer.byteLength(own.toString()) > MAX_STANZA) throw new HushError('invalid-argument', 'the message is too long');
-    this.#inner.send(own);
+    const text = serialize(own);
+    if (Buffer.byteLength(text) > MAX_STANZA) throw new HushError('invalid-argument', 'the message is too long');
+    this.#inner.send(text);
     this.#liveness.sent(own, child(own, 'body', ns.client) !== undefined);
     return own.attrs.id;
   }
