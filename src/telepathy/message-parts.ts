@@ -99,8 +99,10 @@ export function sizeOf(value: unknown): number {
   if (typeof value === 'string') return Buffer.byteLength(value);
   if (value instanceof Uint8Array) return value.byteLength;
   if (value instanceof Variant) return sizeOf(value.value);
-  if (value instanceof Map || Array.isArray(value)) return [...(value as Iterable<unknown>)].reduce<number>((sum, inner) => sum + sizeOf(inner), 0);
-  return 0;
+  let sum = 0;
+  if (value instanceof Map) for (const [key, inner] of value as Map<unknown, unknown>) sum += sizeOf(key) + sizeOf(inner);
+  else if (Array.isArray(value)) for (const inner of value as unknown[]) sum += sizeOf(inner);
+  return sum;
 }
 
 /** The value of a header if it has this type. */
