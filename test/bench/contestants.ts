@@ -135,8 +135,9 @@ export interface Memory {
   readonly own: number;
 }
 
-/** What a process uses when it has come to rest: two looks half a second apart that differ by less than 1 %. */
-export async function memoryAtRest(pid: number): Promise<Memory> {
+/** What a process uses when it has come to rest: two looks half a second apart that differ by less than 1 %, after `restMs` in which nothing happens. */
+export async function memoryAtRest(pid: number, restMs = 0): Promise<Memory> {
+  await setTimeout(restMs);
   let last = memory(pid);
   for (let looks = 0; looks < 10; looks++) {
     await setTimeout(500);
