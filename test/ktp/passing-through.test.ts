@@ -40,6 +40,10 @@ test('a channel of telepathy-haze is as it was without: read, answered, acknowle
   await account.online();
   const glib = owned(await GlibClient.start(session, events));
   await glib.online(account.path);
+  // What comes before Mission Control has asked the handler what it takes, it closes.
+  const early = await glib.text(account.path, 'bob@localhost');
+  await glib.close(early);
+  await events.expect({ source: 'Harness', name: 'channel-closed', channel: early });
 
   await bob.message('alice@localhost', 'one');
   const channel = (await events.expect({ source: 'Harness', name: 'channel', contact: 'bob@localhost' })).channel as string;
