@@ -1,18 +1,20 @@
 /**
  * `npm run mutants [-- ROW…]`: takes every guard of the table away, one at a time, in a copy of the program, and looks whether the row's tests notice.
- * ROW is a row (A1), a class (A) or nothing (all). Ends with "mutants: N killed, N survived, N broken"; broken is one whose tests did not run.
+ * ROW is a row (A1), a class (A) or nothing (all). --short: of each class only the first. Ends with "mutants: N killed, N survived, N broken"; broken is one whose tests did not run.
  */
 import { spawn } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
+import { parseArgs } from 'node:util';
 import { patternOf, readTable } from './table.ts';
 import type { Mutant } from './table.ts';
 
 const root = resolve(import.meta.dirname, '../..');
-const wanted = process.argv.slice(2);
-const isWanted = (row: string): boolean => wanted.length === 0 || wanted.some((name) => row === name || row.replace(/-?\d+$/, '') === name);
+const { values: options, positionals: wanted } = parseArgs({ allowPositionals: true, options: { short: { type: 'boolean', default: false } } });
+const classOf = (row: string): string => row.replace(/-?\d+$/, '');
+const isWanted = (row: string): boolean => wanted.length === 0 || wanted.some((name) => row === name || classOf(row) === name);
 
 interface Job {
   readonly row: string;
@@ -20,8 +22,9 @@ interface Job {
   readonly tests: readonly string[];
 }
 
-const jobs: Job[] = [...readTable()].flatMap(([row, value]) =>
+const all: Job[] = [...readTable()].flatMap(([row, value]) =>
   'mutants' in value && isWanted(row) ? value.mutants.map((mutant) => ({ row, mutant, tests: mutant.tests ?? value.tests })) : []);
+const jobs = options.short ? [...new Map(all.toReversed().map((job) => [classOf(job.row), job])).values()].toReversed() : all;
 
 const resultsIn = (folder: string): string => join(folder, 'results.json');
 
