@@ -35,6 +35,8 @@ const desktopPackages = {
   'telepathy-logger': 'the settings without which its history ends the chat window',
   'breeze-icon-theme': 'the padlock',
   libqt5svg5: 'drawing it',
+  'kde-config-telepathy-accounts': 'the account dialog of KDE',
+  'kde-cli-tools': 'a window for it',
   'at-spi2-core': 'what a screen reader hears',
   xdotool: 'mouse and keyboard',
   imagemagick: 'pictures of the screen',

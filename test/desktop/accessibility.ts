@@ -5,10 +5,14 @@ import { silentLog } from '../../src/log.ts';
 import type { Service, Session } from '../harness/session.ts';
 
 const A = 'org.a11y.atspi.';
+const registry = `${A}Registry`;
 const root = '/org/a11y/atspi/accessible/root';
 
 /** Bits of the state set. */
 const State = { enabled: 8, showing: 25 } as const;
+
+/** Where something is found: its program on the bus, and its path there. */
+type Reference = readonly [owner: string, path: string];
 
 /** One thing on the screen. */
 export interface Thing {
@@ -46,7 +50,7 @@ export class Accessibility {
   /** Everything of the programs on the screen, in the order of their trees. What goes away meanwhile is left out. */
   async things(): Promise<Thing[]> {
     const found: Thing[] = [];
-    await this.#walk('org.a11y.atspi.Registry', root, -1, found);
+    await this.#walk([registry, root], -1, found);
     return found;
   }
 
@@ -55,27 +59,47 @@ export class Accessibility {
     await this.#bus.closed;
   }
 
-  async #walk(destination: string, path: string, depth: number, found: Thing[]): Promise<void> {
-    const call = (name: string, member: string, signature = '', ...body: unknown[]): Promise<unknown[]> =>
-      this.#bus.call({ destination, path, interface: name, member, signature, body, timeoutMs: 5_000 });
-    const property = async (name: string): Promise<string> => {
-      const [value] = await call('org.freedesktop.DBus.Properties', 'Get', 'ss', `${A}Accessible`, name);
-      return String((value as Variant).value);
-    };
+  async #walk(what: Reference, depth: number, found: Thing[], isInScene = false): Promise<void> {
     try {
+      let isScene = isInScene;
       if (depth >= 0) {
-        const [role, name, description, [states], [interfaces]] = await Promise.all([call(`${A}Accessible`, 'GetRoleName'), property('Name'), property('Description'), call(`${A}Accessible`, 'GetState'), call(`${A}Accessible`, 'GetInterfaces')]);
-        const has = (what: string): boolean => (interfaces as string[]).includes(A + what);
-        const [low = 0] = states as number[];
-        const box = has('Component') ? (await call(`${A}Component`, 'GetExtents', 'u', 0))[0] : [0, 0, 0, 0];
-        const [x = 0, y = 0, width = 0, height = 0] = box as number[];
-        const text = has('Text') ? String((await call(`${A}Text`, 'GetText', 'ii', 0, -1))[0]) : '';
-        found.push({ role: String(role[0]), name, description, text, isEnabled: (low & (1 << State.enabled)) !== 0, isShowing: (low & (1 << State.showing)) !== 0, box: { x, y, width, height }, depth });
+        const thing = await this.#thing(what, depth);
+        isScene ||= isSceneOf(thing);
+        const { box } = thing;
+        found.push(isInScene ? { ...thing, isShowing: box.width > 0 && box.x >= 0 && box.y >= 0 } : thing);
       }
-      const [children] = await call(`${A}Accessible`, 'GetChildren');
-      for (const [owner, child] of children as [string, string][]) await this.#walk(owner, child, depth + 1, found);
+      for (const child of await this.#children(what)) await this.#walk(child, depth + 1, found, isScene);
     } catch (error) {
       if (found.length === 0) throw error;
     }
   }
+
+  async #thing(what: Reference, depth: number): Promise<Thing> {
+    const call = (name: string, member: string, signature = '', ...body: unknown[]): Promise<unknown[]> => this.#call(what, A + name, member, signature, ...body);
+    const [role, name, description, [states], [interfaces]] = await Promise.all([call('Accessible', 'GetRoleName'), this.#property(what, 'Name'), this.#property(what, 'Description'), call('Accessible', 'GetState'), call('Accessible', 'GetInterfaces')]);
+    const has = (one: string): boolean => (interfaces as string[]).includes(A + one);
+    const [low = 0] = states as number[];
+    const is = (state: keyof typeof State): boolean => (low & (1 << State[state])) !== 0;
+    const box = has('Component') ? (await call('Component', 'GetExtents', 'u', 0))[0] : [0, 0, 0, 0];
+    const [x = 0, y = 0, width = 0, height = 0] = box as number[];
+    const text = has('Text') ? String((await call('Text', 'GetText', 'ii', 0, -1))[0]) : '';
+    return { role: String(role[0]), name: String(name), description: String(description), text, isEnabled: is('enabled'), isShowing: is('showing'), box: { x, y, width, height }, depth };
+  }
+
+  async #children(what: Reference): Promise<Reference[]> {
+    const [children] = await this.#call(what, `${A}Accessible`, 'GetChildren');
+    return children as Reference[];
+  }
+
+  async #property(what: Reference, name: string): Promise<unknown> {
+    const [value] = await this.#call(what, 'org.freedesktop.DBus.Properties', 'Get', 'ss', `${A}Accessible`, name);
+    return (value as Variant).value;
+  }
+
+  #call([destination, path]: Reference, name: string, member: string, signature = '', ...body: unknown[]): Promise<unknown[]> {
+    return this.#bus.call({ destination, path, interface: name, member, signature, body, timeoutMs: 5_000 });
+  }
 }
+
+/** A Qt Quick scene that is drawn into a window says of all that is in it that it is hidden. Its places are those in that window. */
+const isSceneOf = ({ role, name }: Thing): boolean => role === 'frame' && name === 'Offscreen';

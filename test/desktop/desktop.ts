@@ -39,10 +39,23 @@ export class Screen {
   }
 
   /** `title`: for the names of the pictures. */
-  static async open(title: string): Promise<Screen> {
-    const server = new Program('Xvfb', ['-displayfd', '1', '-screen', '0', '1280x1000x24', '-nolisten', 'tcp']);
+  static async open(title: string, size = '1280x1000'): Promise<Screen> {
+    const server = new Program('Xvfb', ['-displayfd', '1', '-screen', '0', `${size}x24`, '-nolisten', 'tcp', '-noreset']);
     await mkdir(pictures, { recursive: true });
     return new Screen(title.replaceAll(/\W+/g, '-').slice(0, 40), `:${await server.line(/^\d+$/)}`, server);
+  }
+
+  /** What a KDE program needs in its environment to be on this screen. */
+  get environment(): Record<string, string> {
+    return {
+      DISPLAY: this.display,
+      QT_QPA_PLATFORM: 'xcb',
+      QT_LINUX_ACCESSIBILITY_ALWAYS_ON: '1',
+      LIBGL_ALWAYS_SOFTWARE: '1',
+      LANG: 'C.UTF-8',
+      LC_ALL: 'C.UTF-8',
+      XDG_CURRENT_DESKTOP: 'KDE',
+    };
   }
 
   /** The chat window of KDE Telepathy, and what it needs. */
@@ -54,16 +67,10 @@ export class Screen {
         busNames: [textUi],
         command: ['/usr/lib/x86_64-linux-gnu/libexec/ktp-text-ui'],
         environment: {
-          DISPLAY: this.display,
-          QT_QPA_PLATFORM: 'xcb',
-          QT_LINUX_ACCESSIBILITY_ALWAYS_ON: '1',
+          ...this.environment,
           // Chromium's sandbox wants another user than root, and its graphics a card.
           QTWEBENGINE_DISABLE_SANDBOX: '1',
           QTWEBENGINE_CHROMIUM_FLAGS: '--no-sandbox --disable-gpu --force-renderer-accessibility',
-          LIBGL_ALWAYS_SOFTWARE: '1',
-          LANG: 'C.UTF-8',
-          LC_ALL: 'C.UTF-8',
-          XDG_CURRENT_DESKTOP: 'KDE',
         },
       },
     ];
@@ -136,6 +143,12 @@ export class Screen {
   /** Makes the program's first window this large. */
   async resize(name: string, width: number, height: number): Promise<void> {
     await this.#xdotool('search', '--sync', '--onlyvisible', '--class', name, 'windowsize', String(width), String(height));
+  }
+
+  /** Puts the program's window there, counted from 1 in the order of their coming, and gives it the keyboard. */
+  async place(name: string, count: number, { x, y, width, height }: Thing['box']): Promise<void> {
+    const window = `%${count}`;
+    await this.#xdotool('search', '--sync', '--onlyvisible', '--class', name, 'windowmove', '--sync', window, String(x), String(y), 'windowsize', window, String(width), String(height), 'windowfocus', window);
   }
 
   async stop(): Promise<void> {
