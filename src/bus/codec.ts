@@ -78,7 +78,7 @@ function compile(type: TypeNode, level: number): Codec {
       if (type.element.kind === 'basic' && type.element.code === 'y') return byteArray;
       return arrayCodec(compile(type.element, level + 1), type.depth);
     case 'dictionary':
-      return dictionaryCodec(compile(type.key, level + 2), compile(type.value, level + 2), type.depth);
+      return dictionaryCodec(type.key.kind === 'basic' && type.key.code === 's' ? textKey : compile(type.key, level + 2), compile(type.value, level + 2), type.depth);
     case 'structure':
       return structureCodec(type.fields.map((field) => compile(field, level + 1)), type.depth);
   }
@@ -124,6 +124,9 @@ const basic: Readonly<Record<BasicCode, Codec>> = {
   ),
 };
 
+/** A key that is text: mostly the name of something, and said again and again. */
+const textKey = basicCodec(4, (r) => r.string(), (w, value) => w.key(value));
+
 function noDescriptors(condition: 'invalid-args' | 'invalid-argument'): HushError {
   return new HushError(condition, 'file descriptors are not supported');
 }
@@ -166,11 +169,12 @@ function dictionaryCodec(key: Codec, value: Codec, depth: number): Codec {
     encode(writer, map) {
       if (!(map instanceof Map)) throw wrong('a{…}', map);
       const start = writer.startArray(8);
-      for (const [entryKey, entryValue] of map) {
+      // A loop makes an array for each entry, which code that is not compiled yet takes apart slowly.
+      map.forEach((entryValue: unknown, entryKey: unknown) => {
         writer.align(8);
         key.encode(writer, entryKey);
         value.encode(writer, entryValue);
-      }
+      });
       writer.endArray(start);
     },
   };

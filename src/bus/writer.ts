@@ -10,6 +10,10 @@ const initialSize = 64 * 1024;
 /** Up to here a loop in JavaScript is faster than a call into native code. */
 const shortString = 128;
 
+/** Keys as they are written, length and NUL included; so many are kept. */
+const writtenKeys = new Map<unknown, Buffer>();
+const maxKeys = 512;
+
 /** Every method writes one value at the cursor with its alignment, or throws HushError 'invalid-argument' saying which type was wanted, never the value. */
 export class Writer {
   // Zeroed when allocated, and every byte below `pos` has been written: no old memory is ever sent.
@@ -44,8 +48,7 @@ export class Writer {
   }
 
   align(alignment: number): void {
-    this.#ensure(8);
-    while ((this.pos - this.#start) & (alignment - 1)) this.#bytes[this.pos++] = 0;
+    this.#take(0, alignment);
   }
 
   /** Makes room for `more` bytes. */
@@ -60,10 +63,11 @@ export class Writer {
   }
 
   /** The position for a value of `size` bytes; the cursor goes behind it. */
-  #take(size: number): number {
-    this.align(size);
-    this.#ensure(size);
-    const at = this.pos;
+  #take(size: number, alignment = size): number {
+    let at = this.pos;
+    const padding = (this.#start - at) & (alignment - 1);
+    if (at + padding + size > this.#bytes.length) this.#ensure(padding + size);
+    for (const end = at + padding; at < end; at++) this.#bytes[at] = 0;
     this.pos = at + size;
     return at;
   }
@@ -130,6 +134,22 @@ export class Writer {
     this.#view.setUint32(lengthAt, length, true);
   }
 
+  /** As `string`, for what was probably written before. */
+  key(value: unknown): void {
+    const known = writtenKeys.get(value);
+    if (known !== undefined) {
+      const at = this.#take(known.length, 4);
+      this.#bytes.set(known, at);
+      return;
+    }
+    this.align(4);
+    const start = this.pos;
+    this.string(value);
+    if (this.pos - start > shortString) return;
+    if (writtenKeys.size >= maxKeys) writtenKeys.clear();
+    writtenKeys.set(value, Buffer.from(this.#bytes.subarray(start, this.pos)));
+  }
+
   path(value: unknown): void {
     if (typeof value !== 'string' || !isObjectPath(value)) throw wrong('o', value);
     this.string(value);
@@ -137,9 +157,11 @@ export class Writer {
 
   /** A signature that has been checked. */
   signature(value: string): void {
-    const lengthAt = this.#take(1);
-    const length = this.#text(value);
-    this.#view.setUint8(lengthAt, length);
+    // It is ASCII, and mostly one character.
+    const at = this.#take(value.length + 2, 1);
+    this.#bytes[at] = value.length;
+    for (let i = 0; i < value.length; i++) this.#bytes[at + 1 + i] = value.charCodeAt(i);
+    this.#bytes[at + 1 + value.length] = 0;
   }
 
   /** Writes `value` and a NUL; returns the bytes of `value`. */
@@ -147,13 +169,14 @@ export class Writer {
     const start = this.pos;
     if (value.length <= shortString) {
       this.#ensure(shortString + 1);
-      let at = 0;
+      const bytes = this.#bytes;
+      let at = start;
       let code = 0;
-      while (at < value.length && (code = value.charCodeAt(at)) !== 0 && code < 0x80) this.#bytes[start + at++] = code;
-      if (at === value.length) {
-        this.#bytes[start + at] = 0;
-        this.pos = start + at + 1;
-        return at;
+      for (let i = 0; i < value.length && (code = value.charCodeAt(i)) !== 0 && code < 0x80; i++) bytes[at++] = code;
+      if (at - start === value.length) {
+        bytes[at] = 0;
+        this.pos = at + 1;
+        return value.length;
       }
     }
     const length = Buffer.byteLength(value, 'utf8');

@@ -79,6 +79,14 @@ describe('round trips', () => {
     expect(decoded).toEqual(Buffer.from('abc'));
   });
 
+  test('keys and all else are whole wherever the buffer has to grow', () => {
+    const map = new Map<string, Variant>([['a-key-of-some-length', str('text')], ['another', u32(7)], ['a-key-of-some-length-too', new Variant('(ya{sv})', [1, new Map([['another', str('inside')]])])]]);
+    for (let filled = 65_300; filled < 65_600; filled++) {
+      const values = [Buffer.alloc(filled), map];
+      expect(decode('aya{sv}', encode('aya{sv}', ...values))).toEqual(values);
+    }
+  });
+
   test('a large map of maps with number keys', () => {
     const attributes = (n: number): Map<string, Variant> => new Map<string, Variant>([['id', str(`contact-${n}@example.org`)], ['presence', new Variant('(uss)', [2, 'available', ''])]]);
     const contacts = new Map(Array.from({ length: 5000 }, (_, n) => [n, attributes(n)]));
