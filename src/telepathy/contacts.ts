@@ -8,24 +8,25 @@ import { CONNECTION } from './constants.ts';
 import type { CONTACTS } from './constants.ts';
 import type { Handle, HandleRepository } from './handles.ts';
 
-/** What an interface knows of one contact now, without asking the network: full attribute names (`interface/attribute`) and values. */
-export type AttributeProvider = (handle: Handle) => Iterable<readonly [name: string, value: Variant]>;
+/** What an interface knows of a contact now, without asking the network: by the attribute's short name; undefined where there is nothing to say. */
+export type AttributeProviders = Readonly<Record<string, (handle: Handle) => Variant | undefined>>;
 
 export class Contacts {
   readonly #handles: HandleRepository;
   readonly #requireConnected: () => void;
-  readonly #providers = new Map<string, AttributeProvider>();
+  /** By interface: full attribute names (`interface/attribute`), made once, and values. */
+  readonly #providers = new Map<string, [name: string, read: (handle: Handle) => Variant | undefined][]>();
 
   constructor(handles: HandleRepository, requireConnected: () => void) {
     this.#handles = handles;
     this.#requireConnected = requireConnected;
-    this.provide(CONNECTION, (handle) => [[`${CONNECTION}/contact-id`, str(handles.id(handle))]]);
+    this.provide(CONNECTION, { 'contact-id': (handle) => str(handles.id(handle)) });
   }
 
   /** Makes the attributes of one interface available. Before the connection is exported: the list of interfaces cannot change later. */
-  provide(interfaceName: InterfaceName, attributes: AttributeProvider): void {
+  provide(interfaceName: InterfaceName, attributes: AttributeProviders): void {
     if (this.#providers.has(interfaceName)) throw new InvariantError(`contact attributes of ${interfaceName} twice`);
-    this.#providers.set(interfaceName, attributes);
+    this.#providers.set(interfaceName, Object.entries(attributes).map(([name, read]) => [`${interfaceName}/${name}`, read]));
   }
 
   /** What is known of these contacts on these interfaces; the identifier always. Invalid handles and unknown interfaces are left out. */
@@ -58,6 +59,13 @@ export class Contacts {
   /** All attributes of these interfaces of one valid handle. */
   #reader(interfaces: Iterable<string>): (handle: Handle) => VariantMap {
     const providers = [...new Set([CONNECTION, ...interfaces])].flatMap((name) => this.#providers.get(name) ?? []);
-    return (handle) => new Map(providers.flatMap((provider) => [...provider(handle)]));
+    return (handle) => {
+      const attributes: VariantMap = new Map();
+      for (const [name, valueOf] of providers) {
+        const value = valueOf(handle);
+        if (value !== undefined) attributes.set(name, value);
+      }
+      return attributes;
+    };
   }
 }

@@ -364,8 +364,8 @@ describe('contacts', () => {
     const ALIASING = 'org.freedesktop.Telepathy.Connection.Interface.Aliasing';
     const connection = await fresh();
     const { connection: ours } = echo.accounts.at(-1)!;
-    ours.contacts.provide(ALIASING, (handle) => (handle === 2 ? [[`${ALIASING}/alias`, str('Bob')]] : []));
-    expect(() => ours.contacts.provide(ALIASING, () => [])).toThrow('twice');
+    ours.contacts.provide(ALIASING, { alias: (handle) => (handle === 2 ? str('Bob') : undefined) });
+    expect(() => ours.contacts.provide(ALIASING, {})).toThrow('twice');
     const connected = connection.next(CONNECTION, 'SelfContactChanged');
     await connection.call(CONNECTION, 'Connect');
     await connected;

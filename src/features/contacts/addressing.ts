@@ -22,12 +22,9 @@ export const addressing: ProtocolAddressing = {
 
 export function attachAddressing(account: Account): void {
   const { connection } = account;
-  connection.contacts.provide(ADDRESSING, (handle) => {
-    const jid = account.jidOf(handle);
-    return [
-      [`${ADDRESSING}/uris`, strv([uriOf(jid)])],
-      [`${ADDRESSING}/addresses`, new Variant('a{ss}', new Map([[vcardField, jid]]))],
-    ];
+  connection.contacts.provide(ADDRESSING, {
+    uris: (handle) => strv([uriOf(account.jidOf(handle))]),
+    addresses: (handle) => new Variant('a{ss}', new Map([[vcardField, account.jidOf(handle)]])),
   });
   connection.addInterface(ADDRESSING, implementation(account));
 }

@@ -37,7 +37,7 @@ class AliasingInterface {
   attach(): void {
     const { connection, roster, settings, vcards } = this.#account;
     connection.addInterface(ALIASING, this.#implementation());
-    connection.contacts.provide(ALIASING, (handle) => [[`${ALIASING}/alias`, str(this.#aliasOf(this.#account.jidOf(handle)))]]);
+    connection.contacts.provide(ALIASING, { alias: (handle) => str(this.#aliasOf(this.#account.jidOf(handle))) });
     roster.events.on('changed', (items) => {
       for (const { jid } of items) this.#changes.add(jid);
     });

@@ -52,9 +52,11 @@ class AvatarsInterface {
   attach(): void {
     const { connection, client, vcards } = this.#account;
     connection.addInterface(AVATARS, this.#implementation());
-    connection.contacts.provide(AVATARS, (handle) => {
-      const token = this.#avatars.of(this.#account.jidOf(handle));
-      return token === undefined ? [] : [[`${AVATARS}/token`, str(token)]];
+    connection.contacts.provide(AVATARS, {
+      token: (handle) => {
+        const token = this.#avatars.of(this.#account.jidOf(handle));
+        return token === undefined ? undefined : str(token);
+      },
     });
     this.#avatars.events.on('changed', (owner, token) => connection.object.emit(AVATARS, 'AvatarUpdated', this.#account.handleOf(owner), token));
     // Our own picture has to be known before it can be announced in presence. XEP-0153 §4.1

@@ -47,7 +47,7 @@ export function attachBlocking(account: Account, blocking: Blocking): void {
     },
     properties: { ContactBlockingCapabilities: () => 0 },
   } satisfies Implementation<typeof CONTACT_BLOCKING>);
-  connection.contacts.provide(CONTACT_BLOCKING, (handle) => [[`${CONTACT_BLOCKING}/blocked`, bool(blocking.blocked.has(account.jidOf(handle)))]]);
+  connection.contacts.provide(CONTACT_BLOCKING, { blocked: (handle) => bool(blocking.blocked.has(account.jidOf(handle))) });
   blocking.events.on('changed', (blocked, unblocked) => {
     connection.object.emit(CONTACT_BLOCKING, 'BlockedContactsChanged', byHandle(blocked), byHandle(unblocked));
   });

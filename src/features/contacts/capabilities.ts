@@ -30,7 +30,7 @@ export function attachCapabilities(account: Account): void {
   const changed = (jid: Jid): void => changes.add(bareOf(jid));
   caps.events.on('changed', changed);
   presence.events.on('changed', changed);
-  connection.contacts.provide(CAPABILITIES, (handle) => [[`${CAPABILITIES}/capabilities`, new Variant('a(a{sv}as)', classesOf(account.jidOf(handle)))]]);
+  connection.contacts.provide(CAPABILITIES, { capabilities: (handle) => new Variant('a(a{sv}as)', classesOf(account.jidOf(handle))) });
   connection.addInterface(CAPABILITIES, {
     methods: {
       // What our own clients can do adds nothing to what every text client can: there is no other kind of channel.
@@ -65,9 +65,11 @@ export function attachClientTypes(account: Account): void {
   const changed = (jid: Jid): void => changes.add(bareOf(jid));
   caps.events.on('changed', changed);
   presence.events.on('changed', changed);
-  connection.contacts.provide(CLIENT_TYPES, (handle) => {
-    const types = typesOf(account.jidOf(handle));
-    return types === undefined ? [] : [[`${CLIENT_TYPES}/client-types`, strv(types)]];
+  connection.contacts.provide(CLIENT_TYPES, {
+    'client-types': (handle) => {
+      const types = typesOf(account.jidOf(handle));
+      return types && strv(types);
+    },
   });
   connection.addInterface(CLIENT_TYPES, {
     methods: {

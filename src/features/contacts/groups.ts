@@ -31,7 +31,7 @@ class ContactGroupsInterface {
   attach(): void {
     const { connection, roster } = this.#account;
     connection.addInterface(CONTACT_GROUPS, this.#implementation());
-    connection.contacts.provide(CONTACT_GROUPS, (handle) => [[`${CONTACT_GROUPS}/groups`, strv([...(roster.items.get(this.#account.jidOf(handle))?.groups ?? [])])]]);
+    connection.contacts.provide(CONTACT_GROUPS, { groups: (handle) => strv([...(roster.items.get(this.#account.jidOf(handle))?.groups ?? [])]) });
     roster.events.on('changed', (items) => this.#changed(items));
   }
 

@@ -31,9 +31,11 @@ const limits = { fields: 128, values: 16, value: 4096 };
 
 export function attachInfo(account: Account): void {
   const { connection, vcards } = account;
-  connection.contacts.provide(CONTACT_INFO, (handle) => {
-    const fields = vcards.known(account.jidOf(handle));
-    return fields === undefined ? [] : [[`${CONTACT_INFO}/info`, new Variant('a(sasas)', fields.map(toField))]];
+  connection.contacts.provide(CONTACT_INFO, {
+    info: (handle) => {
+      const fields = vcards.known(account.jidOf(handle));
+      return fields && new Variant('a(sasas)', fields.map(toField));
+    },
   });
   vcards.events.on('changed', (owner, card) => {
     connection.object.emit(CONTACT_INFO, 'ContactInfoChanged', account.handleOf(owner), card.fields.map(toField));

@@ -54,10 +54,13 @@ class ContactListInterface {
   attach(): void {
     const { connection, presence, roster, settings } = this.#account;
     connection.addInterface(CONTACT_LIST, this.#implementation());
-    connection.contacts.provide(CONTACT_LIST, (handle) => {
-      const [subscribe, publish, request] = this.#subscriptionsOf(this.#account.jidOf(handle));
-      const attributes = [[`${CONTACT_LIST}/subscribe`, u32(subscribe)], [`${CONTACT_LIST}/publish`, u32(publish)]] as const;
-      return publish === Subscription.ask ? [...attributes, [`${CONTACT_LIST}/publish-request`, str(request)] as const] : attributes;
+    connection.contacts.provide(CONTACT_LIST, {
+      subscribe: (handle) => u32(this.#subscribeOf(this.#account.jidOf(handle))),
+      publish: (handle) => u32(this.#publishOf(this.#account.jidOf(handle))),
+      'publish-request': (handle) => {
+        const jid = this.#account.jidOf(handle);
+        return this.#publishOf(jid) === Subscription.ask ? str(this.#requests.get(jid) ?? '') : undefined;
+      },
     });
     roster.events.on('changed', (items) => {
       for (const item of items) {
@@ -102,13 +105,21 @@ class ContactListInterface {
     return this.#account.roster.items.has(jid) || this.#requests.has(jid);
   }
 
-  #subscriptionsOf(jid: BareJid): Subscriptions {
+  #subscribeOf(jid: BareJid): number {
     const { roster } = this.#account;
-    const asks = roster.items.get(jid)?.ask === true;
-    const request = this.#requests.get(jid);
-    const subscribe = roster.isSubscribedTo(jid) ? Subscription.yes : asks ? Subscription.ask : this.#refused.has(jid) ? Subscription.removedRemotely : Subscription.no;
-    const publish = roster.isSubscriber(jid) ? Subscription.yes : request !== undefined ? Subscription.ask : this.#left.has(jid) ? Subscription.removedRemotely : Subscription.no;
-    return [subscribe, publish, request ?? ''];
+    if (roster.isSubscribedTo(jid)) return Subscription.yes;
+    if (roster.items.get(jid)?.ask === true) return Subscription.ask;
+    return this.#refused.has(jid) ? Subscription.removedRemotely : Subscription.no;
+  }
+
+  #publishOf(jid: BareJid): number {
+    if (this.#account.roster.isSubscriber(jid)) return Subscription.yes;
+    if (this.#requests.has(jid)) return Subscription.ask;
+    return this.#left.has(jid) ? Subscription.removedRemotely : Subscription.no;
+  }
+
+  #subscriptionsOf(jid: BareJid): Subscriptions {
+    return [this.#subscribeOf(jid), this.#publishOf(jid), this.#requests.get(jid) ?? ''];
   }
 
   #changed(jids: readonly BareJid[]): void {

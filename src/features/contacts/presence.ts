@@ -72,7 +72,7 @@ class SimplePresenceInterface {
   attach(): void {
     const { connection, presence, roster } = this.#account;
     connection.addInterface(SIMPLE_PRESENCE, this.#implementation());
-    connection.contacts.provide(SIMPLE_PRESENCE, (handle) => [[`${SIMPLE_PRESENCE}/presence`, new Variant('(uss)', this.#presenceOf(handle))]]);
+    connection.contacts.provide(SIMPLE_PRESENCE, { presence: (handle) => new Variant('(uss)', this.#presenceOf(handle)) });
     const changes = new Coalescer<Handle>((handles) => this.#tell(handles));
     presence.events.on('changed', (jid) => {
       const handle = this.#account.handleOf(jid);
