@@ -34,7 +34,7 @@ const files = [
   ...['hush.1', 'hushctl.1'].map((page) => ({ path: join(dataHome, 'man/man1', page), mode: 0o644, content: () => readFileSync(join(source, 'data/man', page), 'utf8') })),
   { path: join(dataHome, 'telepathy/managers/hush.manager'), mode: 0o644, content: () => readFileSync(join(source, 'data/hush.manager'), 'utf8') },
   // What the account dialog of KDE Telepathy lists: a profile for the form, provider and service for KAccounts, which asks for it.
-  ...Object.entries({ 'hush.profile': 'telepathy/profiles', 'hush.provider': 'accounts/providers/kde', 'hush-im.service': 'accounts/services/kde' })
+  ...Object.entries({ 'hush.profile': 'telepathy/profiles', 'ktp-hush.provider': 'accounts/providers/kde', 'ktp-hush-im.service': 'accounts/services/kde' })
     .map(([name, folder]) => ({ path: join(dataHome, folder, name), mode: 0o644, content: () => readFileSync(join(source, 'data/kde', name), 'utf8') })),
   { path: join(dataHome, `dbus-1/services/${busName}.service`), mode: 0o644, content: () => fill(`data/${busName}.service.in`, bundle, quoted) },
   // In a unit, % begins a specifier; quotes and backslashes never get there.

@@ -32,8 +32,8 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 const paths = [
-  'accounts/providers/kde/hush.provider',
-  'accounts/services/kde/hush-im.service',
+  'accounts/providers/kde/ktp-hush.provider',
+  'accounts/services/kde/ktp-hush-im.service',
   'bash-completion/completions/hushctl',
   'dbus-1/services/org.freedesktop.Telepathy.ConnectionManager.hush.service',
   'hush/hush.cjs',

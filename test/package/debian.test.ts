@@ -43,8 +43,8 @@ test('it holds these files, all of root, and writable by root alone', async () =
     '/usr/bin/hush -> ../share/hush/data/hush.mjs',
     '/usr/bin/hushctl -> ../share/hush/dist/hushctl.cjs',
     '/usr/lib/systemd/user/hush.service',
-    '/usr/share/accounts/providers/kde/hush.provider',
-    '/usr/share/accounts/services/kde/hush-im.service',
+    '/usr/share/accounts/providers/kde/ktp-hush.provider',
+    '/usr/share/accounts/services/kde/ktp-hush-im.service',
     '/usr/share/bash-completion/completions/hushctl',
     `/usr/share/dbus-1/services/${busName}.service`,
     '/usr/share/doc/hush/changelog.gz',
@@ -133,10 +133,10 @@ test('what KDE Telepathy lists leads to this connection manager', async () => {
   // As telepathy-qt wants it: the file is named after the id.
   for (const attribute of ['id="hush"', 'type="IM"', 'manager="hush"', 'protocol="jabber"']) expect(profile).toContain(` ${attribute}`);
   const name = parseKeyFile(await share('telepathy/managers/hush.manager')).get('Protocol jabber')!.get('EnglishName')!;
-  for (const path of ['telepathy/profiles/hush.profile', 'accounts/providers/kde/hush.provider']) expect(await share(path)).toContain(`<name>${name}</name>`);
-  const [provider, service] = [await share('accounts/providers/kde/hush.provider'), await share('accounts/services/kde/hush-im.service')];
-  expect(provider).toContain('<provider id="hush">');
-  for (const part of ['<service id="hush-im">', '<provider>hush</provider>', '<setting name="manager">hush</setting>', '<setting name="protocol">jabber</setting>']) expect(service).toContain(part);
+  for (const path of ['telepathy/profiles/hush.profile', 'accounts/providers/kde/ktp-hush.provider']) expect(await share(path)).toContain(`<name>${name}</name>`);
+  const [provider, service] = [await share('accounts/providers/kde/ktp-hush.provider'), await share('accounts/services/kde/ktp-hush-im.service')];
+  expect(provider).toContain('<provider id="ktp-hush">');
+  for (const part of ['<service id="ktp-hush-im">', '<provider>ktp-hush</provider>', '<setting name="manager">hush</setting>', '<setting name="protocol">jabber</setting>']) expect(service).toContain(part);
 });
 
 test('a user takes the lock of KDE Telepathy, and gives it back; hush itself is there for everybody', async () => {
