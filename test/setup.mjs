@@ -37,6 +37,8 @@ const desktopPackages = {
   libqt5svg5: 'drawing it',
   'kde-config-telepathy-accounts': 'the account dialog of KDE',
   'kde-cli-tools': 'a window for it',
+  'kde-telepathy-auth-handler': 'the password that was typed there',
+  'telepathy-accounts-signon': 'its accounts in Mission Control',
   'at-spi2-core': 'what a screen reader hears',
   xdotool: 'mouse and keyboard',
   imagemagick: 'pictures of the screen',

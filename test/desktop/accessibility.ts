@@ -9,13 +9,14 @@ const registry = `${A}Registry`;
 const root = '/org/a11y/atspi/accessible/root';
 
 /** Bits of the state set. */
-const State = { enabled: 8, showing: 25 } as const;
+const State = { enabled: 8, focused: 12, showing: 25 } as const;
 
 /** Where something is found: its program on the bus, and its path there. */
 type Reference = readonly [owner: string, path: string];
 
 /** One thing on the screen. */
 export interface Thing {
+  readonly at: Reference;
   /** `push button`, `label`, `menu item` … */
   readonly role: string;
   readonly name: string;
@@ -24,6 +25,7 @@ export interface Thing {
   readonly text: string;
   readonly isEnabled: boolean;
   readonly isShowing: boolean;
+  readonly isFocused: boolean;
   /** Pixels of the screen. */
   readonly box: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
   /** How many things it is inside of. */
@@ -37,14 +39,20 @@ export function accessibilityService(display: string): Service {
 
 export class Accessibility {
   readonly #bus: Bus;
+  /** What last got the keyboard. */
+  #focused: Reference | undefined;
 
   private constructor(bus: Bus) {
     this.#bus = bus;
+    bus.subscribe({ interface: `${A}Event.Focus`, member: 'Focus' }, ({ sender, path }) => (this.#focused = [sender, path]));
   }
 
   static async open(session: Session): Promise<Accessibility> {
     const [address] = await session.bus.call({ destination: 'org.a11y.Bus', path: '/org/a11y/bus', interface: 'org.a11y.Bus', member: 'GetAddress' });
-    return new Accessibility(await Bus.open({ address: String(address), log: silentLog }));
+    const bus = await Bus.open({ address: String(address), log: silentLog });
+    // Programs tell only what somebody wants to hear.
+    await bus.call({ destination: registry, path: '/org/a11y/atspi/registry', interface: registry, member: 'RegisterEvent', signature: 'sass', body: ['focus:', [], ''] });
+    return new Accessibility(bus);
   }
 
   /** Everything of the programs on the screen, in the order of their trees. What goes away meanwhile is left out. */
@@ -52,6 +60,18 @@ export class Accessibility {
     const found: Thing[] = [];
     await this.#walk([registry, root], -1, found);
     return found;
+  }
+
+  /** What stands where the field stands that last got the keyboard. Of a list with fields in its cells the tree has only the cells. */
+  async besideFocus(): Promise<Thing[]> {
+    if (this.#focused === undefined) return [];
+    const parent = (await this.#property(this.#focused, 'Parent')) as Reference;
+    return Promise.all((await this.#children(parent)).map((child) => this.#thing(child, 0)));
+  }
+
+  /** How it is now. */
+  async again({ at, depth }: Thing): Promise<Thing> {
+    return this.#thing(at, depth);
   }
 
   async stop(): Promise<void> {
@@ -83,7 +103,7 @@ export class Accessibility {
     const box = has('Component') ? (await call('Component', 'GetExtents', 'u', 0))[0] : [0, 0, 0, 0];
     const [x = 0, y = 0, width = 0, height = 0] = box as number[];
     const text = has('Text') ? String((await call('Text', 'GetText', 'ii', 0, -1))[0]) : '';
-    return { role: String(role[0]), name: String(name), description: String(description), text, isEnabled: is('enabled'), isShowing: is('showing'), box: { x, y, width, height }, depth };
+    return { at: what, role: String(role[0]), name: String(name), description: String(description), text, isEnabled: is('enabled'), isShowing: is('showing'), isFocused: is('focused'), box: { x, y, width, height }, depth };
   }
 
   async #children(what: Reference): Promise<Reference[]> {

@@ -81,11 +81,22 @@ export class Screen {
     return this.#accessibility.things();
   }
 
+  /** What stands where the field stands that last got the keyboard. */
+  async besideFocus(): Promise<Thing[]> {
+    return (await this.#accessibility?.besideFocus()) ?? [];
+  }
+
+  /** How it is now. */
+  async again(thing: Thing): Promise<Thing> {
+    if (this.#accessibility === undefined) throw new Error('nobody has said what is on the screen');
+    return this.#accessibility.again(thing);
+  }
+
   /** The first thing that is showing and as wanted, now or within 15 s. There is no signal for what comes in a web page, so it is looked for again and again. */
-  async shows(what: string, isWanted: (thing: Thing) => boolean): Promise<Thing> {
+  async shows(what: string, isWanted: (thing: Thing) => boolean, look = (): Promise<Thing[]> => this.things()): Promise<Thing> {
     let seen: Thing[] = [];
     for (const deadline = performance.now() + 15_000; performance.now() < deadline; ) {
-      seen = (await this.things()).filter(({ isShowing }) => isShowing);
+      seen = (await look()).filter(({ isShowing }) => isShowing);
       const found = seen.find(isWanted);
       if (found !== undefined) return found;
     }
@@ -106,6 +117,11 @@ export class Screen {
     return file;
   }
 
+  /** Clicks in the middle of this place. */
+  async click({ x, y, width, height }: Thing['box']): Promise<void> {
+    await this.#xdotool('mousemove', '--sync', String(x + Math.floor(width / 2)), String(y + Math.floor(height / 2)), 'click', '1');
+  }
+
   /** Clicks on what has this name, once it is there and can be used. */
   async press(name: string, role?: string): Promise<void> {
     let last = '';
@@ -116,12 +132,17 @@ export class Screen {
       last = now;
       return before === now;
     });
-    await this.#click(box);
+    await this.click(box);
   }
 
   /** Types this in place of what stands in the field. */
   async fill(field: Thing, text: string): Promise<void> {
-    await this.#click(field.box);
+    await this.click(field.box);
+    await this.type(text);
+  }
+
+  /** Types this in place of what stands in the field that has the keyboard. */
+  async type(text: string): Promise<void> {
     await this.#focus();
     await this.#xdotool('key', 'ctrl+a');
     await this.#xdotool('type', '--delay', '15', text);
@@ -160,10 +181,6 @@ export class Screen {
   async #focus(): Promise<void> {
     const [, window] = /^WINDOW=(\d+)$/m.exec(await run('xdotool', ['getmouselocation', '--shell'], { environment: { DISPLAY: this.display } })) ?? [];
     await this.#xdotool('windowfocus', '--sync', String(window));
-  }
-
-  async #click({ x, y, width, height }: Thing['box']): Promise<void> {
-    await this.#xdotool('mousemove', '--sync', String(x + Math.floor(width / 2)), String(y + Math.floor(height / 2)), 'click', '1');
   }
 
   async #xdotool(...args: string[]): Promise<void> {
