@@ -104,7 +104,7 @@ export class BoundInterface {
 
   #getter(name: string): AnyFunction {
     const given = member(this.#implementation.properties, name);
-    return this.#demandFunction(name, this.table.properties[name]?.access === 'read' ? given : member(given, 'get'));
+    return this.#demandFunction(name, this.properties.get(name)?.access === 'read' ? given : member(given, 'get'));
   }
 
   #setter(name: string): AnyFunction {

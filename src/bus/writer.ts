@@ -11,7 +11,7 @@ const initialSize = 64 * 1024;
 const shortString = 128;
 
 /** Keys as they are written, length and NUL included; so many are kept. */
-const writtenKeys = new Map<unknown, Buffer>();
+const writtenKeys = new Map<unknown, Uint8Array>();
 const maxKeys = 512;
 
 /** Every method writes one value at the cursor with its alignment, or throws HushError 'invalid-argument' saying which type was wanted, never the value. */
@@ -147,7 +147,8 @@ export class Writer {
     this.string(value);
     if (this.pos - start > shortString) return;
     if (writtenKeys.size >= maxKeys) writtenKeys.clear();
-    writtenKeys.set(value, Buffer.from(this.#bytes.subarray(start, this.pos)));
+    // A copy of its own: a Buffer would be a slice of something larger, and keep that.
+    writtenKeys.set(value, new Uint8Array(this.#bytes.subarray(start, this.pos)));
   }
 
   path(value: unknown): void {

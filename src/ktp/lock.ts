@@ -27,7 +27,8 @@ export class Lock {
   readonly #stops: readonly (() => void)[];
   #facts: Facts = {};
   #told: TrustLevel = TrustLevel.notPrivate;
-  #question: string | undefined;
+  /** An object, so that it is not mixed up with a later one in the same words. */
+  #question: { readonly text: string } | undefined;
 
   constructor(channel: Remote, listener: LockListener) {
     this.#channel = channel;
@@ -40,7 +41,7 @@ export class Lock {
         learn(changed);
       }),
       channel.on(PEER_AUTHENTICATION, 'SharedSecretRequested', (question) => {
-        this.#question = question;
+        this.#question = { text: question };
         listener.secretRequested(question);
       }),
       channel.on(PEER_AUTHENTICATION, 'SharedSecretConcluded', (isVerified, error) => {
@@ -64,7 +65,7 @@ export class Lock {
 
   /** What the contact asks and waits for an answer to; may be '', which is a question too. undefined for nothing. */
   get question(): string | undefined {
-    return this.#question;
+    return this.#question?.text;
   }
 
   /** Whether this is the fingerprint of the contact's key in the session that lives. */
@@ -78,7 +79,7 @@ export class Lock {
     this.#learn({ ...claims, ...peer, ...this.#facts });
     const { Question: question = '' } = this.#facts;
     // One without words is only ever signalled.
-    if (question !== '') this.#question ??= question;
+    if (question !== '') this.#question ??= { text: question };
   }
 
   /** Secures the channel; false when it is over for good. Rejects with HushError 'proxy-encryption-error'. */
@@ -115,14 +116,9 @@ export class Lock {
 
   async answerSecret(secret: string): Promise<void> {
     const question = this.#question;
+    await translated(this.#channel.call(PEER_AUTHENTICATION, 'AnswerSharedSecret', secret));
     // That one without words is answered, no property tells.
-    this.#question = undefined;
-    try {
-      await translated(this.#channel.call(PEER_AUTHENTICATION, 'AnswerSharedSecret', secret));
-    } catch (error) {
-      this.#question ??= question;
-      throw error;
-    }
+    if (this.#question === question) this.#question = undefined;
   }
 
   async abortSecret(): Promise<void> {

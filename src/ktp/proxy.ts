@@ -107,7 +107,10 @@ export class ChannelProxy {
     return {
       methods: {
         ConnectProxy: (call) => this.#connect(call),
-        DisconnectProxy: () => this.#disconnect(),
+        DisconnectProxy: ({ sender }) => {
+          // A goodbye that comes late is not that of the window in its place.
+          if (sender === this.#window) this.#disconnect();
+        },
         SendMessage: async (_call, message, flags) => {
           this.#demandConnected();
           if (this.#lock !== undefined && isOtr(message)) throw new HushError('proxy-encryption-error', 'OTR is not put on top of a channel of hush');
@@ -147,7 +150,7 @@ export class ChannelProxy {
     await translated(this.ready);
     if (this.#window === call.sender) return;
     const isFirst = this.#window === undefined;
-    // Another window is what has become of one that crashed, and said no goodbye.
+    // The last one counts: one before it may have crashed, and said no goodbye.
     this.#window = call.sender;
     call.afterReply(() => {
       if (isFirst) this.#options.connected(true);

@@ -263,6 +263,8 @@ describe('a session with one client', () => {
 
   test('shows the contact nothing of what their own other clients write', async () => {
     await fromPhone('nowhere');
+    // The copy of that has come, too: there was no channel to show it in.
+    await phone.ping(`${two.jid}/two`);
     const request = variants({ [`${names.channel}.ChannelType`]: names.text, [`${names.channel}.TargetHandleType`]: 1, [`${names.channel}.TargetID`]: alice.jid, [`${names.securable}.Encrypted`]: false });
     const [, beside] = await two.connection.call(names.requests, 'EnsureChannel', request);
     const sent = sentIn(two);

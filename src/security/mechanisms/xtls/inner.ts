@@ -59,7 +59,7 @@ export class InnerStream {
   /** We have written our end. */
   #isClosed = false;
   /** Waits for company, and how long yet. */
-  #waiting: string[] = [];
+  readonly #waiting: string[] = [];
   #company: NodeJS.Timeout | undefined;
 
   constructor(options: InnerOptions) {
@@ -86,13 +86,14 @@ export class InnerStream {
     this.#parser.write(bytes);
   }
 
-  /** Writes a stanza, or an element of ours, unless we have closed. */
+  /** Writes a stanza, or an element of ours, or the text of one, unless we have closed. */
   send(element: Element | string): void {
     this.#write(typeof element === 'string' ? element : serialize(element));
   }
 
-  /** As `send`, along with what is written next, or 20 ms from now: a block of its own, and its answer, cost more than all that it says. */
+  /** As `send`, but along with what is written next, or 20 ms from now: a block of its own, and its answer, cost more than all that it says. */
   sendAlong(element: Element): void {
+    if (this.#isClosed) return;
     this.#waiting.push(serialize(element));
     this.#company ??= setTimeout(() => this.#write(), COMPANY_MS);
   }

@@ -86,14 +86,15 @@ describe('what waits for company', () => {
     stream.sendAlong(receipt);
     stream.close();
     stream.sendAlong(answer);
-    jest.runAllTimers();
+    expect(jest.getTimerCount()).toBe(0);
     expect(writes).toEqual(['<message id="receipt"/></stream:stream>']);
   });
 
   test('stays where the session is given up', () => {
     stream.sendAlong(receipt);
     stream.stop();
-    jest.runAllTimers();
+    stream.sendAlong(answer);
+    expect(jest.getTimerCount()).toBe(0);
     expect(writes).toEqual([]);
   });
 });
