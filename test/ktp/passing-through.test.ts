@@ -13,6 +13,7 @@ import { MissionControl, missionControlService } from '../harness/mission-contro
 import { Program, run } from '../harness/process.ts';
 import { startProsody } from '../harness/prosody.ts';
 import { startSession } from '../harness/session.ts';
+import type { Session } from '../harness/session.ts';
 import { SlixmppPeer } from '../harness/slixmpp-peer.ts';
 import { names, plain, RemoteObject, variants } from '../harness/telepathy-client.ts';
 import { errorOf } from '../scenarios/people.ts';
@@ -71,14 +72,20 @@ test('a channel of telepathy-haze is as it was without: read, answered, acknowle
 const path = objectPath('/org/freedesktop/Telepathy/Connection/stub/jabber/alice/Text1');
 const connection = path.slice(0, path.lastIndexOf('/'));
 
+/** On the bus, for itself. */
+async function program({ address }: Session): Promise<Bus> {
+  const bus = await Bus.open({ address, log: silentLog });
+  stops.push(async () => {
+    bus.close();
+    await bus.closed;
+  });
+  return bus;
+}
+
 /** A connection manager that is only what a test needs of it. `pending`: what it answers. */
 async function stub(pending: (channel: ExportedObject) => VariantMap[][]) {
   const session = owned(await startSession([ktpService()]));
-  const manager = await Bus.open({ address: session.address, log: silentLog });
-  stops.push(async () => {
-    manager.close();
-    await manager.closed;
-  });
+  const manager = await program(session);
   await manager.requestName(connection.slice(1).replaceAll('/', '.'));
   const channel = manager.objects.export(path);
   channel.implement(names.messages, {
@@ -90,7 +97,7 @@ async function stub(pending: (channel: ExportedObject) => VariantMap[][]) {
   const client = new RemoteObject(session.bus, ktpBusName, `/${ktpBusName.replaceAll('.', '/')}`);
   const properties = variants({ [`${names.channel}.ChannelType`]: names.text, [`${names.channel}.TargetHandleType`]: 1, [`${names.channel}.TargetID`]: 'bob', [`${names.channel}.Interfaces`]: [names.messages] });
   const observe = (): Promise<unknown> => client.call('org.freedesktop.Telepathy.Client.Observer', 'ObserveChannels', '/account', connection, [[path, properties]], '/', [], new Map());
-  return { events, window: KtpWindow.at(session.bus, path, events), observe, channel, manager, log: () => session.log('hush-ktp') };
+  return { session, events, window: KtpWindow.at(session.bus, path, events), observe, channel, manager, log: () => session.log('hush-ktp') };
 }
 
 const message = (id: number): VariantMap[] => [variants({ 'pending-message-id': id }), variants({ 'content-type': 'text/plain', content: `text ${id}` })];
@@ -130,6 +137,18 @@ test('a channel that does not say what it has is left to the window, and holds n
   await observe();
   await untilGone(window);
   expect(await log()).toContain('a channel does not say what it has');
+});
+
+test('a window that says goodbye takes nothing from the one that came after it', async () => {
+  const { session, window, observe, events } = await stub(() => []);
+  await observe();
+  await window.call(OTR, 'ConnectProxy');
+  const { window: next } = await KtpWindow.open(await program(session), path, events);
+  await window.call(OTR, 'DisconnectProxy');
+  expect(await next.get(OTR, 'Connected')).toBe(true);
+  await next.send('still here');
+  await next.call(OTR, 'DisconnectProxy');
+  expect(await next.get(OTR, 'Connected')).toBe(false);
 });
 
 async function untilGone(window: KtpWindow): Promise<void> {
