@@ -1,9 +1,10 @@
 /**
  * `npm run mutants [-- ROW…]`: takes every guard of the table away, one at a time, in a copy of the program, and looks whether the row's tests notice.
- * ROW is a row (A1), a class (A) or nothing (all). --short: of each class only the first. Ends with "mutants: N killed, N survived, N broken"; broken is one whose tests did not run.
+ * ROW is a row (A1), a class (A) or nothing (all). --short: of each class only the first. Ends with "mutants: N killed, N survived, N broken"; broken is one that cannot be
+ * built, or whose tests do not pass with every guard in place: the control, once for each row and its files.
  */
 import { spawn } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
@@ -28,12 +29,13 @@ const jobs = options.short ? [...new Map(all.toReversed().map((job) => [classOf(
 
 const resultsIn = (folder: string): string => join(folder, 'results.json');
 
+/** What is made or fetched, or is about the checkout itself. */
+const notCopied = new Set(['.git', '.test-output', 'dist', 'node_modules']);
+
 /** A copy of everything that tests need; the packages are shared. */
 async function workspace(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'hush-mutants-'));
-  for (const name of ['src', 'test', 'interfaces', 'data', 'systemd', 'package.json', 'package-lock.json', '.npmrc', 'tsconfig.json', 'build.mjs', 'jest.config.mjs', 'README.md']) {
-    await cp(join(root, name), join(folder, name), { recursive: true });
-  }
+  for (const name of await readdir(root)) if (!notCopied.has(name)) await cp(join(root, name), join(folder, name), { recursive: true });
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
   return folder;
 }
@@ -59,11 +61,29 @@ async function testsOf(folder: string, { row, tests }: Job): Promise<{ passed: n
   }
 }
 
+const controls = new Map<string, Promise<boolean>>();
+
+/** Whether the tests pass in a workspace with every guard in place: without that, a failure says nothing about a guard. Asked once, whoever works on them. */
+function passesUnchanged(folder: string, job: Job): Promise<boolean> {
+  const key = JSON.stringify([job.row, job.tests]);
+  const known = controls.get(key) ?? control(folder, job);
+  controls.set(key, known);
+  return known;
+}
+
+async function control(folder: string, job: Job): Promise<boolean> {
+  if (await run(folder, 'build.mjs') !== 0) return false;
+  const { passed, failed } = await testsOf(folder, job);
+  if (failed === 0 && passed > 0) return true;
+  process.stdout.write(`control   ${job.row.padEnd(8)}  ${passed} passed, ${failed} failed: ${job.tests.join(' ')}\n`);
+  return false;
+}
+
 async function judge(folder: string, job: Job): Promise<'killed' | 'survived' | 'broken'> {
   const { file, find, replace } = job.mutant;
   const path = join(folder, file);
   const original = await readFile(path, 'utf8');
-  if (original.split(find).length !== 2) return 'broken';
+  if (original.split(find).length !== 2 || !await passesUnchanged(folder, job)) return 'broken';
   await writeFile(path, original.split(find).join(replace));
   try {
     // What cannot even be built proves nothing.
