@@ -71,7 +71,7 @@ const advice: Partial<Record<Condition, Advice>> = {
 };
 
 const checkServer = 'Check the network, and the name of the server; where DNS does not tell it, the account has to (hushctl add --server, or the parameter server). Then try again.';
-const checkCertificate = 'If you know it is right, let a chat program show it to you and accept it there, or name its authority in NODE_EXTRA_CA_CERTS (man hush).';
+const nobodyVouches = ['the server shows a certificate that nobody vouches for', 'If you know it is right, let a chat program show it to you and accept it there, or name its authority in NODE_EXTRA_CA_CERTS (man hush).'] as const;
 const checkLog = 'Try again; the log of hush says more (journalctl --user -u hush).';
 
 /** The same for an account that did not get online, or did not stay so: why, and what helps. */
@@ -87,9 +87,11 @@ const logins: Partial<Record<Condition, readonly [reason: string, next: string]>
   'encryption-error': ['TLS with the server failed', 'Check the name and the port of the server, and whether it wants TLS from the first byte on (the parameter old-ssl).'],
   'service-busy': ['the server is busy', 'Try again later.'],
   cancelled: ['the login was given up', 'Try again.'],
-  'certificate-expired': ['the certificate of the server is past its end', checkCertificate],
+  'certificate-expired': ['the certificate of the server is past its end', 'Its owner has to renew it. If you know it is right, let a chat program show it to you and accept it there.'],
   'certificate-not-activated': ['the certificate of the server is not valid yet', 'Compare the clocks of both machines.'],
-  'certificate-hostname-mismatch': ['the certificate of the server names another host', checkCertificate],
+  'certificate-hostname-mismatch': ['the certificate of the server names another host', 'If you know it is right, put that name into the parameter extra-certificate-identities, or let a chat program show it to you and accept it there.'],
+  'certificate-untrusted': nobodyVouches,
+  'certificate-self-signed': nobodyVouches,
   // How Mission Control calls it when the process has gone.
   'bus-timeout': ['hush has ended unexpectedly', checkLog],
 };
@@ -146,7 +148,7 @@ export function loginFailure(errorName: string, details: VariantMap, { isAsked }
   const kind = errorName.replace(/^.*\.Error\./, '');
   const condition = conditionOf(errorName);
   const known = condition === undefined ? undefined : logins[condition];
-  const [reason, next] = known ?? (kind.startsWith('Cert.') ? ['the server shows a certificate that nobody vouches for', checkCertificate] : [kind, checkLog]);
+  const [reason, next] = known ?? (kind.startsWith('Cert.') ? ['the certificate of the server cannot be accepted', 'Its owner has to put another one in its place; the log of hush says more (journalctl --user -u hush).'] : [kind, checkLog]);
   const more = textOf(details, 'server-message') || textOf(details, 'debug-message');
   return {
     reason: more === '' ? reason : `${reason}: ${more}`,

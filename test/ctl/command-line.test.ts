@@ -86,11 +86,16 @@ describe('a failed login', () => {
     ['AuthenticationFailed', 'the server did not accept the login', 'Check the name and the password'],
     ['ConnectionRefused', 'the server takes no connections', 'Check the network, and the name of the server'],
     ['Cert.SelfSigned', 'the server shows a certificate that nobody vouches for', 'NODE_EXTRA_CA_CERTS'],
-    ['Cert.HostnameMismatch', 'the certificate of the server names another host', 'NODE_EXTRA_CA_CERTS'],
+    ['Cert.Untrusted', 'the server shows a certificate that nobody vouches for', 'NODE_EXTRA_CA_CERTS'],
+    ['Cert.HostnameMismatch', 'the certificate of the server names another host', 'extra-certificate-identities'],
+    ['Cert.Expired', 'the certificate of the server is past its end', 'Its owner has to renew it'],
+    ...['Insecure', 'Revoked', 'Invalid', 'LimitExceeded', 'NotProvided'].map((kind) => [`Cert.${kind}`, 'the certificate of the server cannot be accepted', 'Its owner has to put another one in its place'] as const),
     ['EncryptionNotAvailable', 'the server has no TLS', 'require-encryption'],
     ['Odd', 'Odd', 'the log of hush'],
   ])('%s is said in words, with the next step', (kind, reason, step) => {
     expect(words(`${T}${kind}`)).toEqual({ reason, error: `${T}${kind}`, next: [expect.stringContaining(step)] });
+    // An authority more helps only where none vouches.
+    expect(JSON.stringify(words(`${T}${kind}`)).includes('NODE_EXTRA_CA_CERTS')).toBe(/SelfSigned|Untrusted/.test(kind));
   });
 
   test('has the words of the server, and else those of hush', () => {
