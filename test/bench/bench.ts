@@ -46,7 +46,7 @@ async function bench(servers: Servers, unbundled: string): Promise<Section[]> {
     login: () => login(servers, rounds(15, 4)),
     messages: () => messages(servers, { rounds: rounds(7, 2), count: 2000, roundTrips: rounds(200, 100) }),
     first: () => firstMessage(servers, rounds(101, 21)),
-    secured: () => securedConversations(servers, { rounds: rounds(31, 5), conversations: 100, crowds: rounds(3, 1) }),
+    secured: () => securedConversations(servers, { rounds: rounds(31, 5), conversations: 100, crowds: rounds(2, 1) }),
     throughput: () => throughput(rounds(11, 3)),
     roster: async () => [...(await roster(servers, { rounds: rounds(5, 2), contacts: 1000 })), ...(await roster(servers, { rounds: rounds(5, 2), contacts: 5000 }))],
     memory: () => memory(servers, rounds(3, 1), unbundled),

@@ -1,9 +1,19 @@
 /** Figures of a benchmark: taken in turns, so that a busy machine is unfair to everybody alike, and told as medians and ratios. */
 
+export const MiB = 1024 * 1024;
+
 /** One thing that is measured: who, and what each round gave. */
 export interface Row {
   readonly label: string;
   readonly samples: readonly number[];
+}
+
+/** What a row is to reach: at most or at least so much, in the section's unit or, where there is a reference, as a ratio to that row. */
+export interface Target {
+  readonly label: string;
+  readonly reference?: string;
+  readonly most?: number;
+  readonly least?: number;
 }
 
 export interface Section {
@@ -12,6 +22,7 @@ export interface Section {
   /** Rows in which the others are expressed, by label. */
   readonly references: readonly string[];
   readonly rows: readonly Row[];
+  readonly targets?: readonly Target[];
 }
 
 /** Somebody who can be measured. One round gives one sample. */
@@ -60,7 +71,7 @@ export function table(rows: readonly (readonly string[])[]): string[] {
   return rows.map((row) => row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('   '));
 }
 
-export function sectionTable({ unit, references, rows }: Section): string[] {
+export function sectionTable({ unit, references, rows, targets = [] }: Section): string[] {
   const referenceRows = references.flatMap((label) => rows.find((row) => row.label === label) ?? []);
   const head = ['', unit, 'quartiles', ...referenceRows.map(({ label }) => `× ${label}`)];
   const lines = rows.map((row) => [
@@ -69,5 +80,18 @@ export function sectionTable({ unit, references, rows }: Section): string[] {
     `${rounded(quantile(row.samples, 0.25))} … ${rounded(quantile(row.samples, 0.75))}`,
     ...referenceRows.map((reference) => (reference === row ? '1' : rounded(ratio(row, reference)))),
   ]);
-  return table([head, ...lines]);
+  return [...table([head, ...lines]), ...targets.map((target) => verdict(target, unit, rows))];
+}
+
+/** Whether a target is reached, as the medians have it. */
+function verdict({ label, reference, most, least }: Target, unit: string, rows: readonly Row[]): string {
+  const find = (name: string): Row => {
+    const row = rows.find((one) => one.label === name);
+    if (row === undefined) throw new Error(`no row ${name}`);
+    return row;
+  };
+  const value = reference === undefined ? median(find(label).samples) : ratio(find(label), find(reference));
+  const isReached = value <= (most ?? Infinity) && value >= (least ?? -Infinity);
+  const bound = most === undefined ? `at least ${least}` : `at most ${most}`;
+  return `to reach: ${label} ${bound} ${reference === undefined ? unit : `× ${reference}`}: ${isReached ? 'reached' : 'MISSED'} (${value.toPrecision(3)})`;
 }

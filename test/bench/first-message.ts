@@ -10,7 +10,7 @@ import { inTurns } from './figures.ts';
 import type { Section } from './figures.ts';
 
 export async function firstMessage({ plain }: Servers, rounds: number): Promise<Section[]> {
-  const contenders = [hush('hush, securing off', plain), { ...hush('hush, opportunistic', plain), isSecured: true }, haze(plain)];
+  const contenders = [hush('hush, securing off', plain), hush('hush, securing off, again', plain), { ...hush('hush, opportunistic', plain), isSecured: true }, haze(plain)];
   return withContestants(contenders, async (contestants) => {
     const pairs: Pair[] = [];
     try {

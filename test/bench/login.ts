@@ -20,9 +20,10 @@ export async function login({ tls, plain }: Servers, rounds: number): Promise<Se
       const first = await inTurns([...contestants.map((contestant) => cold(contestant)), ...bare.map((program) => program.cold())], rounds);
       const further = await inTurns([...contestants.map((contestant) => warm(contestant)), ...bare], rounds, 2);
       const references = ['haze', ...bare.map(({ label }) => label)];
+      const targets = [{ label: 'hush', reference: 'haze', most: 1 }, { label: 'hush, TLS', reference: 'bare TLS and SASL login', most: 1.5 }];
       return [
-        { title: 'Login: Connect() to Connected, first of a process', unit: 'ms', references, rows: first },
-        { title: 'Login: Connect() to Connected, later ones', unit: 'ms', references, rows: further },
+        { title: 'Login: Connect() to Connected, first of a process', unit: 'ms', references, rows: first, targets },
+        { title: 'Login: Connect() to Connected, later ones', unit: 'ms', references, rows: further, targets },
       ];
     });
   } finally {

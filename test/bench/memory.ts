@@ -2,7 +2,8 @@
 import type { Servers } from './bench.ts';
 import { bareNode, haze, hush, memoryAtRest, withContestants } from './contestants.ts';
 import type { Contestant, Memory } from './contestants.ts';
-import type { Section } from './figures.ts';
+import { MiB } from './figures.ts';
+import type { Section, Target } from './figures.ts';
 
 /** Connections whose growth is shared out, beside the first one. */
 const more = 10;
@@ -29,9 +30,9 @@ export async function memory({ tls, plain }: Servers, rounds: number, unbundled:
   });
   return [
     idle.section('Memory at rest, without connections: resident', 'resident', ['bare Node', 'haze']),
-    idle.section('Memory at rest, without connections: PSS', 'pss', ['bare Node', 'haze']),
+    idle.section('Memory at rest, without connections: PSS', 'pss', ['bare Node', 'haze'], [{ label: 'hush', most: 48e6 / MiB }]),
     idle.section('Memory at rest, without connections: shared with nobody', 'own', ['bare Node', 'haze']),
-    each.section(`Memory for a connection, after the first (of ${more + 1})`, 'own', ['haze']),
+    each.section(`Memory for a connection, after the first (of ${more + 1})`, 'own', ['haze'], [{ label: 'hush', most: 1e6 / MiB }]),
   ];
 }
 
@@ -54,8 +55,8 @@ class Figures {
     this.#samples.set(label, [...(this.#samples.get(label) ?? []), sample]);
   }
 
-  section(title: string, kind: keyof Memory, references: readonly string[]): Section {
+  section(title: string, kind: keyof Memory, references: readonly string[], targets: readonly Target[] = []): Section {
     const rows = [...this.#samples].map(([label, samples]) => ({ label, samples: samples.map((sample) => sample[kind]) }));
-    return { title, unit: 'MiB', references, rows };
+    return { title, unit: 'MiB', references, rows, targets };
   }
 }

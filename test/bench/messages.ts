@@ -24,7 +24,7 @@ const inFlight = 50;
 const atOnce = 50;
 
 export async function messages({ tls, plain }: Servers, { rounds, count, roundTrips }: MessagesOptions): Promise<Section[]> {
-  const contenders = [hush('hush', plain), hush('hush again', plain), haze(plain), hush('hush, TLS', tls), secured(hush('hush', plain))];
+  const contenders = [hush('hush', plain), hush('hush again', plain), haze(plain), hush('hush, TLS', tls), ...[hush('hush', plain), hush('hush again', plain), hush('hush, TLS', tls)].map(secured)];
   return withContestants(contenders, async (contestants) => {
     const pairs: Pair[] = [];
     // Everybody has two users to themselves: all are online at the same time.
@@ -34,9 +34,9 @@ export async function messages({ tls, plain }: Servers, { rounds, count, roundTr
     const costs = pairs.map(({ label, costs: samples }) => ({ label, samples: samples.slice(1) }));
     const trips = await inTurns(pairs.map((pair) => ({ label: pair.label, measure: () => pair.roundTrip(roundTrips) })), rounds, 1);
     return [
-      { title: `Messages: ${count} sent by one, received by the other`, unit: 'per s', references, rows: rates },
+      { title: `Messages: ${count} sent by one, received by the other`, unit: 'per s', references, rows: rates, targets: [{ label: 'hush', reference: 'haze', least: 1 }, { label: 'hush, secured', reference: 'hush', least: 0.6 }] },
       { title: 'Messages: processor time of the connection manager for each, sent, received and acknowledged', unit: 'µs', references, rows: costs },
-      { title: `Messages: round trip (median of ${roundTrips})`, unit: 'ms', references, rows: trips },
+      { title: `Messages: round trip (median of ${roundTrips})`, unit: 'ms', references, rows: trips, targets: [{ label: 'hush', reference: 'haze', most: 1.2 }, { label: 'hush, secured', reference: 'hush', most: 1.5 }] },
     ];
   });
 }

@@ -34,10 +34,11 @@ export async function roster({ tls, plain }: Servers, { rounds, contacts }: Rost
       },
     }));
     const arrivals = await inTurns(entrants, rounds);
+    const targets = [{ label: 'hush', reference: 'haze', most: 1 }];
     return [
       { title: `Roster: Connect() to ContactListState Success, ${contacts} contacts`, unit: 'ms', references: ['haze'], rows: arrivals },
-      { title: `Roster: GetContactListAttributes (aliases, presences, groups) of ${contacts} contacts, for the first client`, unit: 'ms', references: ['haze'], rows: attributes },
-      { title: `Roster: the same for the next ${more} clients`, unit: 'ms', references: ['haze'], rows: again },
+      { title: `Roster: GetContactListAttributes (aliases, presences, groups) of ${contacts} contacts, for the first client`, unit: 'ms', references: ['haze'], rows: attributes, targets },
+      { title: `Roster: the same for the next ${more} clients`, unit: 'ms', references: ['haze'], rows: again, targets },
     ];
   });
 }
