@@ -11,7 +11,7 @@ export class Guesses {
   readonly #locked = new Set<BareJid>();
 
   /** A run that could have told a guesser something did not end Verified. */
-  failed(peer: BareJid, now = Date.now()): void {
+  failed(peer: BareJid, now = performance.now()): void {
     const recent = [...(this.#failures.get(peer) ?? []).filter((at) => now - at < HOUR_MS), now];
     this.#failures.set(peer, recent);
     if (recent.length > MOST) this.#locked.add(peer);
