@@ -11,6 +11,7 @@ import { names, plain, RemoteObject, TelepathyClient } from '../harness/telepath
 import type { BusSignal } from '../harness/telepathy-client.ts';
 import { arrivalOf, changesOf, contactIsThere, Person, state, talk } from '../scenarios/people.ts';
 import type { Talk } from '../scenarios/people.ts';
+import { Rig } from './rig.ts';
 
 const owned: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -21,6 +22,21 @@ afterEach(async () => {
 async function library(): Promise<string> {
   const [folder] = (await readdir('/usr/lib')).filter((name) => existsSync(join('/usr/lib', name, 'faketime/libfaketime.so.1')));
   return join('/usr/lib', folder!, 'faketime/libfaketime.so.1');
+}
+
+interface Clock {
+  /** What makes a process live by it. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly jump: (offset: string) => void;
+}
+
+async function fakeClock(): Promise<Clock> {
+  const folder = await mkdtemp(join(tmpdir(), 'hush-clock-'));
+  owned.push(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'offset');
+  const jump = (offset: string): void => writeFileSync(file, offset);
+  jump('+0');
+  return { environment: { LD_PRELOAD: await library(), FAKETIME_TIMESTAMP_FILE: file, FAKETIME_NO_CACHE: '1', DONT_FAKE_MONOTONIC: '1' }, jump };
 }
 
 async function pair(options: Parameters<typeof Person.arrive>[2] = {}): Promise<{ prosody: Prosody; alice: Person; bob: Person } & Talk> {
@@ -48,12 +64,8 @@ async function bothWays({ alice, bob, out, incoming }: Awaited<ReturnType<typeof
 
 describe('a clock that jumps [fault-8]', () => {
   test('ten years on and back: the conversation goes on without a storm, and certificates are judged at the next handshake, with the reason', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'hush-clock-'));
-    owned.push(() => rm(folder, { recursive: true }));
-    const clock = join(folder, 'offset');
-    const jump = (offset: string): void => writeFileSync(clock, offset);
-    jump('+0');
-    const all = await pair({ environment: { LD_PRELOAD: await library(), FAKETIME_TIMESTAMP_FILE: clock, FAKETIME_NO_CACHE: '1', DONT_FAKE_MONOTONIC: '1' } });
+    const { environment, jump } = await fakeClock();
+    const all = await pair({ environment });
     const { alice, out, incoming } = all;
     const changes = [out, incoming].map((channel) => changesOf(channel, names.securable));
     const stop = alice.connection.events.forbid({ name: 'StatusChanged', path: alice.connection.path });
@@ -83,6 +95,31 @@ describe('a clock that jumps [fault-8]', () => {
     const other = await new TelepathyClient(alice.session.bus).connect({ account: `${alice.jid}/other`, password: 'alice', server: '127.0.0.1', port: all.prosody.port });
     await other.disconnect();
     await bothWays(all, 'in our time');
+    stop();
+  }, 60_000);
+
+  test('ten years on and back: the server is asked for a sign of life as often as before, and believed', async () => {
+    const { environment, jump } = await fakeClock();
+    const rig = await Rig.start({ environment });
+    owned.push(() => rig.stop());
+    const { connection, session } = await rig.online([], {}, { 'keepalive-interval': 1 });
+    const stop = connection.events.forbid({ name: 'StatusChanged', path: connection.path });
+    const pid = await rig.pid();
+    await session.expect({ name: 'r' });
+    for (const offset of ['+3650d', '-3650d', '+0']) {
+      jump(offset);
+      const before = usage(pid).cpuMs;
+      const asked: number[] = [];
+      for (let at = 0; at < 3; at += 1) {
+        await session.expect({ name: 'r' });
+        asked.push(performance.now());
+      }
+      // Two silences of a second.
+      expect(asked[2]! - asked[0]!).toBeGreaterThan(1_500);
+      expect(usage(pid).cpuMs - before).toBeLessThan(1_000);
+      await session.sync();
+      await connection.events.sync();
+    }
     stop();
   }, 60_000);
 });
