@@ -42,6 +42,7 @@ describe('escapeElement', () => {
         expect(isObjectPath(`/${element}`) && isMemberName(element)).toBe(element.length <= 255);
         expect(unescape(element)).toBe(text);
       }),
+      { examples: [['_'], ['_40'], ['@'], ['\u0001\u0010'], ['1'], ['_31'], ['a_']] },
     );
     expect(() => escapeElement('\ud800')).toThrow(expect.objectContaining({ condition: 'invalid-argument' }));
   });
