@@ -56,7 +56,11 @@ export function withoutAgreement(hello: TlsRecord): TlsRecord {
   const kept = [...helloOf([hello]).extensions].filter(([number]) => ![supportedGroups, keyShare, pskModes].includes(number));
   const identity = Buffer.concat([withLength(Buffer.from('from before')), Buffer.alloc(4)]);
   const binder = Buffer.concat([Buffer.from([32]), Buffer.alloc(32)]);
-  const all = [...kept, [pskModes, Buffer.from([1, 0])] as const, [preSharedKey, Buffer.concat([withLength(identity), withLength(binder)])] as const];
+  return withExtensions(hello, [...kept, [pskModes, Buffer.from([1, 0])], [preSharedKey, Buffer.concat([withLength(identity), withLength(binder)])]]);
+}
+
+/** A client's hello with these extensions, by their numbers, in the place of its own. */
+export function withExtensions(hello: TlsRecord, all: readonly (readonly [number, Buffer])[]): TlsRecord {
   const list = withLength(Buffer.concat(all.map(([number, data]) => Buffer.concat([Buffer.from([number >> 8, number & 255]), withLength(data)]))));
   const body = Buffer.concat([hello.body.subarray(0, extensionsAt(hello.body)), list]);
   body.writeUIntBE(body.length - 4, 1, 3);

@@ -1,9 +1,12 @@
+import { once } from 'node:events';
 import { connect, createServer } from 'node:tls';
 import type { ConnectionOptions, TLSSocket, TlsOptions } from 'node:tls';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { HushError } from '../../../../src/errors.ts';
 import { createIdentity, pemOf } from '../../../../src/security/identity.ts';
 import type { Identity } from '../../../../src/security/identity.ts';
+import { bytesOf, helloOf, preSharedKey, recordsOf, withExtensions, withoutAgreement } from '../../../harness/tls-records.ts';
+import type { TlsRecord } from '../../../harness/tls-records.ts';
 import { certificate, newKey, xmppAddrName } from './certificates.ts';
 import { Side, destroyEngines, pipe } from './tls-ends.ts';
 import type { End } from './tls-ends.ts';
@@ -128,11 +131,11 @@ describe('other TLS', () => {
     });
     return { transport: left, peer };
   };
-  const client = (options: ConnectionOptions): { transport: End; peer: TLSSocket } => {
+  const client = (options: ConnectionOptions): { transport: End; peer: TLSSocket; sent: readonly Buffer[] } => {
     const [left, right] = pipe();
     const socket = connect({ socket: left, rejectUnauthorized: false, ...pemOf(romeo), ...options });
     socket.on('error', () => undefined);
-    return { transport: right, peer: socket };
+    return { transport: right, peer: socket, sent: left.sent };
   };
 
   test('of another make is fine when it is TLS 1.3', async () => {
@@ -171,11 +174,39 @@ describe('other TLS', () => {
   });
 
   test('offering garbage, an ALPN or a PSK does no harm [F7]', async () => {
-    const ours = client({ ALPNProtocols: ['\0\0', 'x'], servername: 'example.org' });
-    expect((await new Side(ours.transport, 'server', juliet, ROMEO).event('secured'))[1].channelBinding).toHaveLength(32);
+    const psk = { psk: Buffer.alloc(32, 7), identity: 'from before' };
+    for (const offered of [{ ALPNProtocols: ['\0\0', 'x'], servername: 'example.org' }, { pskCallback: () => psk, checkServerIdentity: () => undefined }]) {
+      const ours = client(offered);
+      expect((await new Side(ours.transport, 'server', juliet, ROMEO).event('secured'))[1].channelBinding).toHaveLength(32);
+      if ('pskCallback' in offered) expect(helloOf(recordsOf(ours.sent[0]!)).extensions.has(preSharedKey)).toBe(true);
+    }
+  });
+
+  const withAlpn = (hello: TlsRecord, data: Buffer): TlsRecord => withExtensions(hello, [...helloOf([hello]).extensions, [16, data]]);
+
+  test.each<[string, (hello: TlsRecord) => TlsRecord]>([
+    ['no TLS at all', () => ({ header: Buffer.alloc(0), body: Buffer.from('GET / HTTP/1.1\r\n\r\n') })],
+    ['nothing but a PSK that nobody knows', withoutAgreement],
+    ['a list of no ALPN', (hello) => withAlpn(hello, Buffer.from([0, 0]))],
+    ['an ALPN of no characters', (hello) => withAlpn(hello, Buffer.from([0, 1, 0]))],
+    ['an ALPN shorter than it says', (hello) => withAlpn(hello, Buffer.from([0, 3, 9, 120, 120]))],
+    ['an ALPN extension that is empty', (hello) => withAlpn(hello, Buffer.alloc(0))],
+  ])('with a hello of %s fails, and nothing else does [F7]', async (_what, edit) => {
+    const [bytes] = (await once(client({}).transport, 'data')) as [Buffer];
+    const hello = recordsOf(bytes)[0]!;
     const [left, right] = pipe();
-    left.write(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
-    expect((await new Side(right, 'server', juliet, ROMEO).event('failed'))[1].condition).toBe('encryption-error');
+    const side = new Side(right, 'server', juliet, ROMEO);
+    left.write(bytesOf(edit(hello)));
+    expect((await side.event('failed'))[1].condition).toBe('encryption-error');
+    await turn();
+    expect(side.names).toEqual(['failed']);
+    // The twin: unedited, the hello is answered.
+    const [other, end] = pipe();
+    const taken = new Side(end, 'server', juliet, ROMEO);
+    const answered = once(other, 'data');
+    other.write(bytesOf(hello));
+    const [answer] = (await answered) as [Buffer];
+    expect([answer[0], answer[5], taken.names]).toEqual([22, 2, []]);
   });
 
   test('resuming a session of another context gets a full handshake [G3 G8]', async () => {
