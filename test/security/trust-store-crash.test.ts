@@ -1,7 +1,7 @@
 /** A record of trust in a process that is killed, and on a disk that fails: old or new, never anything else. attacks.md faults 5 and 6. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { chmod, chown, link, mkdir, mkdtemp, readFile, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -80,6 +80,54 @@ test('a version is written aside and synced before it gets its name, and the nam
   await writeOld();
   expect(await run('trace')).toEqual({ said: [operations], end: 0 });
   expect(await found()).toBe('new');
+});
+
+describe('what has the name of the record, exchanged between two looks at it [F6]', () => {
+  const file = (): string => join(folder, 'trust.json');
+  const other = (): string => join(base, `${count}.other`);
+  /** A record that is good as it is, and of somebody else's making; its owner and its permissions are right. */
+  const forge = async (): Promise<void> => {
+    await withStore((store) => store.update((record) => ({ ...record, mechanisms: ['forged'] })));
+    await rename(file(), other());
+    await writeOld();
+  };
+
+  test.each<[string, () => Promise<void>]>([
+    ['a link to another one', async () => {
+      await rename(other(), `${other()}.record`);
+      await symlink(`${other()}.record`, other());
+    }],
+    ['another one that others may write to', () => chmod(other(), 0o666)],
+    ['one that has a second name', () => link(other(), `${other()}.again`)],
+    ['a pipe', async () => {
+      await rm(other());
+      await once(spawn('mkfifo', ['-m', '600', other()]), 'exit');
+    }],
+    ['nothing good', async () => {
+      await rm(other());
+      await mkdir(other());
+    }],
+  ])('for %s: what was found first is what is read', async (_what, spoil) => {
+    await forge();
+    await spoil();
+    expect(await run('exchange', other())).toEqual({ said: [expect.any(String), 'old'], end: 0 });
+    // The twin: it was exchanged, and from now on is refused.
+    await expect(found()).rejects.toMatchObject({ condition: 'not-available' });
+  });
+
+  test.each<[string, () => Promise<void>]>([
+    ['that others may write to', () => chmod(file(), 0o666)],
+    ['that belongs to somebody else', () => chown(file(), 12345, 12345)],
+  ])('for a good one: one %s was found first, and is refused', async (_what, spoil) => {
+    await forge();
+    // The good one is the other one now.
+    await rename(file(), `${file()}.good`);
+    await rename(other(), file());
+    await rename(`${file()}.good`, other());
+    await spoil();
+    expect(await run('exchange', other())).toEqual({ said: [expect.any(String), 'not-available'], end: 0 });
+    expect(await found()).toBe('old');
+  });
 });
 
 describe('a process that is killed [fault-5]', () => {

@@ -19,6 +19,8 @@ const noVault = {} as Vault;
 
 /** Called with each operation on the disk before it is done; may throw, or never return. */
 let before: (operation: string, tear: () => Promise<void>) => Promise<void> = () => Promise.resolve();
+/** Called with each operation that finds something by its path, when it is done. */
+let after: (operation: string) => Promise<void> = () => Promise.resolve();
 
 /** Every operation that the store does on the disk goes through `before`. */
 function watchDisk(): void {
@@ -44,8 +46,13 @@ function watchDisk(): void {
   };
   fs.open = async (path, flags, mode) => {
     await before(`open ${of(path)}`, nothing);
-    return watched(await open(path, flags, mode), of(path));
+    const file = await open(path, flags, mode).finally(() => after(`open ${of(path)}`));
+    return watched(file, of(path));
   };
+  for (const name of ['stat', 'lstat', 'access', 'realpath', 'readlink', 'readFile', 'chmod'] as const) {
+    const find = fs[name] as (...args: unknown[]) => Promise<unknown>;
+    fs[name] = ((path: unknown, ...rest: unknown[]) => find(path, ...rest).finally(() => after(`${name} ${of(path)}`))) as never;
+  }
   fs.rename = async (from, to) => {
     await before(`rename ${of(from)} ${of(to)}`, nothing);
     return rename(from, to);
@@ -67,8 +74,28 @@ async function die(): Promise<never> {
 }
 
 watchDisk();
+if (task === 'exchange') {
+  // Once something was found by the name of the record, something else (`argument`) has that name.
+  const file = join(folder, 'trust.json');
+  after = async (operation) => {
+    if (!operation.endsWith(' /trust.json')) return;
+    after = () => Promise.resolve();
+    say(operation);
+    await fs.rename(file, `${file}.found`);
+    await fs.rename(argument, file);
+  };
+  // Whoever opens a pipe without care waits for its other end, for ever.
+  setTimeout(() => {
+    say('waits');
+    process.kill(process.pid, 'SIGKILL');
+  }, 5_000).unref();
+}
 const store = new TrustStore({ account, folder: new PrivateFolder(folder), generations: noVault, log });
 await store.open();
+if (task === 'exchange') {
+  say(store.problem?.condition ?? store.record!.mechanisms[0]);
+  process.exit(0);
+}
 if (store.problem !== undefined) throw store.problem;
 const write = (what: string): Promise<void> => store.update((record) => ({ ...record, mechanisms: [what] }));
 
