@@ -5,6 +5,8 @@ import { Failure, isAbsence, notRunning } from './failure.ts';
 import { clean } from './print.ts';
 import { Remote } from '../bus/remote.ts';
 import { ACCOUNT_MANAGER, CONNECTION, SECURITY } from './interfaces.ts';
+import { lastElement, managedAccounts } from './managed.ts';
+import type { ManagedAccount } from './managed.ts';
 
 const daemon = 'org.freedesktop.DBus';
 const managerBusName = `org.freedesktop.Telepathy.ConnectionManager.${managerName}`;
@@ -44,23 +46,31 @@ export async function findAccounts(bus: Bus): Promise<Accounts> {
 export async function chooseAccount(bus: Bus, wanted: string | undefined): Promise<Account> {
   const { isRunning, accounts } = await findAccounts(bus);
   if (!isRunning) throw notRunning();
-  const fitting = wanted === undefined ? accounts : accounts.filter((account) => isCalled(account, wanted));
+  const fitting = wanted === undefined ? accounts : await calledSo(accounts, wanted, () => managedAccounts(bus));
   const [only] = fitting;
   if (only !== undefined && fitting.length === 1) return only;
-  const names = accounts.map(({ jid, name }) => `${clean(jid)} (${name})`).join(', ');
+  const names = accounts.map(({ jid, name }) => `${clean(jid)} (${name})`);
   if (fitting.length > 1) {
     throw new Failure(wanted === undefined ? 'several accounts are there' : `several connections are ${clean(wanted)}`, {
       exitCode: 2,
-      next: [`Say which with --account: ${names}.`],
+      next: [`Say which with --account: ${names.join(', ')}.`],
     });
   }
-  if (accounts.length > 0) throw new Failure(`there is no account ${clean(wanted ?? '')}`, { next: [`These are there: ${names}.`] });
+  if (accounts.length > 0) throw unknownAccount(wanted ?? '', names);
   throw new Failure('no account of hush is online', { next: ['Go online first: mc-tool request ACCOUNT available (mc-tool list names them), or in your chat program.'] });
 }
 
-/** Whether `wanted` is the JID of an account, the name of its connection, or the path. */
-export function isCalled({ jid, name, connection }: Account, wanted: string): boolean {
-  return [jid, name, connection.path].includes(wanted);
+/** Those of which `wanted` is the JID, or the path of the connection, or its last element; where there are none, the path of Mission Control's object, or its last element. */
+export async function calledSo(accounts: readonly Account[], wanted: string, managed: () => Promise<readonly ManagedAccount[]>): Promise<readonly Account[]> {
+  const found = accounts.filter(({ jid, name, connection }) => [jid, name, connection.path].includes(wanted));
+  if (found.length > 0 || accounts.length === 0) return found;
+  const paths = (await managed()).filter(({ path }) => [path, lastElement(path)].includes(wanted)).map(({ connection }) => connection);
+  return accounts.filter(({ connection }) => paths.includes(connection.path));
+}
+
+/** `names`: of those that are there. */
+export function unknownAccount(wanted: string, names: readonly string[]): Failure {
+  return new Failure(`there is no account ${clean(wanted)}`, { next: [`These are there: ${names.join(', ')}.`] });
 }
 
 /** Whether a change of owner of this name may change which accounts there are. */
@@ -75,12 +85,6 @@ function isConnectionName(name: string): boolean {
 async function busNames(bus: Bus): Promise<string[]> {
   const [names] = await bus.call({ destination: daemon, path: '/org/freedesktop/DBus', interface: daemon, member: 'ListNames' });
   return names as string[];
-}
-
-/** Whether somebody owns this bus name. */
-export async function isOnBus(bus: Bus, name: string): Promise<boolean> {
-  const [isOwned] = await bus.call({ destination: daemon, path: '/org/freedesktop/DBus', interface: daemon, member: 'NameHasOwner', signature: 's', body: [name] });
-  return isOwned === true;
 }
 
 /** undefined for one that has gone meanwhile. */

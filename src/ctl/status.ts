@@ -1,7 +1,7 @@
 /** hushctl status: accounts, online and not, their conversations, and what each conversation proves; once, or at every change. */
 import type { Bus } from '../bus/connection.ts';
 import type { SignalRule } from '../bus/signals.ts';
-import { concernsAccounts, connectionsPath, findAccounts, isCalled } from './accounts.ts';
+import { calledSo, concernsAccounts, connectionsPath, findAccounts, unknownAccount } from './accounts.ts';
 import type { Account } from './accounts.ts';
 import { claimNames, conversationsOf } from './conversations.ts';
 import type { Conversation } from './conversations.ts';
@@ -11,7 +11,7 @@ import type { LoginFailure } from './failure.ts';
 import { clean, json, shortened, table } from './print.ts';
 import type { Paint, Style } from './print.ts';
 import { ACCOUNT, ACCOUNT_MANAGER, CONNECTION, PEER_AUTHENTICATION, REQUESTS, SECURABLE, SECURITY } from './interfaces.ts';
-import { accountManagerPath, accountsPath, managedAccounts, toolName } from './managed.ts';
+import { accountManagerPath, accountsPath, lastElement, managedAccounts, toolName } from './managed.ts';
 import type { ManagedAccount } from './managed.ts';
 import { interruption } from './terminal.ts';
 
@@ -39,26 +39,45 @@ export async function status(ctl: Ctl, { isWatching }: { isWatching: boolean }):
     await watch(ctl);
     return;
   }
-  const now = await readStatus(ctl);
+  const { now, unwanted, silence } = await readStatus(ctl);
   if (ctl.isJson) ctl.terminal.say(json(now, 2));
   if (now.accounts.length === 0) {
+    if (silence !== undefined) throw silence;
+    if (ctl.wanted !== undefined && unwanted.length > 0) throw unknownAccount(ctl.wanted, unwanted);
     if (!now.running) throw notRunning();
     // It knows better why there is no such account.
     if (ctl.wanted !== undefined) await ctl.account();
   }
   if (!ctl.isJson) ctl.terminal.say(statusText(now, ctl.terminal.paint, ctl.terminal.width));
+  if (silence !== undefined) ctl.terminal.note(`${silence.message}: only accounts that are online are shown.`);
 }
 
-/** Of the account that --account names, else of all. */
-async function readStatus({ bus, wanted }: Ctl): Promise<Status> {
-  const [{ isRunning, accounts }, managed] = await Promise.all([findAccounts(bus), managedAccounts(bus)]);
-  const connected = accounts.filter((account) => wanted === undefined || isCalled(account, wanted));
-  const others = managed
-    .filter(({ connection }) => !accounts.some((account) => account.connection.path === connection))
-    .map(withoutConnection)
-    .filter(({ account, name, accountPath }) => wanted === undefined || [account, name, accountPath].includes(wanted));
+interface Reading {
+  /** Of the account that --account names, else of all. */
+  readonly now: Status;
+  /** What the others are called. */
+  readonly unwanted: readonly string[];
+  /** Why Mission Control says nothing, when it is there. */
+  readonly silence: Failure | undefined;
+}
+
+async function readStatus({ bus, wanted }: Ctl): Promise<Reading> {
+  let silence: Failure | undefined;
+  const managing = managedAccounts(bus).catch((error: unknown) => {
+    if (!(error instanceof Failure)) throw error;
+    silence = error;
+    return [];
+  });
+  const [{ isRunning, accounts }, managed] = await Promise.all([findAccounts(bus), managing]);
+  const offline = managed.filter(({ connection }) => !accounts.some((account) => account.connection.path === connection)).map(withoutConnection);
+  const connected = wanted === undefined ? accounts : await calledSo(accounts, wanted, () => managing);
+  const others = offline.filter(({ account, name, accountPath }) => wanted === undefined || [account, name, accountPath].includes(wanted));
   const shown = [...(await Promise.all(connected.map((account) => readAccount(account, managed)))), ...others];
-  return { running: isRunning, accounts: shown.sort((one, other) => (one.account < other.account ? -1 : Number(one.account > other.account))) };
+  return {
+    now: { running: isRunning, accounts: shown.sort((one, other) => (one.account < other.account ? -1 : Number(one.account > other.account))) },
+    unwanted: [...accounts.filter((account) => !connected.includes(account)).map(({ jid, name }) => `${jid} (${name})`), ...offline.filter((account) => !others.includes(account)).map(({ account, name }) => `${account} (${name})`)].map(clean).sort(),
+    silence,
+  };
 }
 
 async function readAccount(account: Account, managed: readonly ManagedAccount[]): Promise<AccountStatus> {
@@ -71,7 +90,7 @@ async function readAccount(account: Account, managed: readonly ManagedAccount[])
 function withoutConnection({ path, jid, isEnabled, isConnecting, failure }: ManagedAccount): AccountStatus {
   return {
     account: jid,
-    name: path.slice(path.lastIndexOf('/') + 1),
+    name: lastElement(path),
     path: '',
     accountPath: path,
     status: !isEnabled ? 'off' : isConnecting ? 'connecting' : 'offline',
@@ -87,7 +106,7 @@ async function watch(ctl: Ctl): Promise<void> {
   const { bus, terminal } = ctl;
   let shown = '';
   const show = async (): Promise<void> => {
-    const now = await readStatus(ctl);
+    const { now } = await readStatus(ctl);
     const line = json(now);
     if (line === shown) return;
     const isFirst = shown === '';

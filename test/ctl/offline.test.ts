@@ -1,5 +1,9 @@
 /** hushctl status with accounts that only Mission Control knows of: offline, why, and switched off. */
 import { afterEach, expect, test } from '@jest/globals';
+import { BoundInterface } from '../../src/bus/binding.ts';
+import { Bus } from '../../src/bus/connection.ts';
+import { objectPath } from '../../src/bus/types.ts';
+import { silentLog } from '../../src/log.ts';
 import { hushBusName, hushService } from '../harness/hush.ts';
 import { Account, missionControlService } from '../harness/mission-control.ts';
 import { startSession } from '../harness/session.ts';
@@ -62,11 +66,21 @@ test('what is not online is shown all the same, with the reason and what to do; 
   expect(off).toEqual({ account: 'erin@localhost', name: 'erin_40localhost0', accountPath: erin.path, status: 'off', failure: null, ...nothing });
 
   expect((await run('--account', 'erin@localhost', 'status')).out).toBe(others[3]);
-  expect(await run('--account', 'frank@localhost', 'status')).toMatchObject({ code: 1, out: '', err: expect.stringContaining('there is no account frank@localhost') as unknown });
+  const unknown = { code: 1, out: '', err: expect.stringMatching(/^hushctl: there is no account frank@localhost\n {2}next: These are there: alice@localhost \(alice_40localhost0?\), bob@localhost \(bob_40localhost0\), /) as unknown };
+  expect(await run('--account', 'frank@localhost', 'status')).toMatchObject(unknown);
+
+  // What Mission Control calls an account holds whether it is online or not.
+  const [, name] = /([^/]+)$/.exec(alice.path)!;
+  for (const wanted of ['alice@localhost', name!, alice.path]) {
+    expect(await run('--account', wanted, 'status')).toMatchObject({ code: 0, out: expect.stringMatching(/^alice@localhost {2}connected/) as unknown });
+    expect(await run('--account', wanted, 'policy')).toMatchObject({ code: 0, out: 'alice@localhost  opportunistic' });
+  }
+  expect((await run('--account', 'alice_40localhost', 'status')).code).toBe(0);
 
   await alice.request('offline');
   await stage.session.gone(hushBusName);
-  expect(await run('--account', 'alice@localhost', 'status')).toEqual({ code: 0, out: `alice@localhost  offline\n${request(alice)}`, err: '' });
+  for (const wanted of ['alice@localhost', name!, alice.path]) expect(await run('--account', wanted, 'status')).toEqual({ code: 0, out: `alice@localhost  offline\n${request(alice)}`, err: '' });
+  expect(await run('--account', 'frank@localhost', 'status')).toMatchObject(unknown);
   const { code, out } = await run('status', '--json');
   expect({ code, said: JSON.parse(out) as unknown }).toMatchObject({ code: 0, said: { running: false, accounts: ['alice', 'bob', 'carol', 'dave', 'erin'].map((name) => ({ account: `${name}@localhost` })) } });
 }, 60_000);
@@ -98,6 +112,42 @@ test('watching, an account is followed from when it is added until it is removed
   process.kill(watching.pid, 'SIGINT');
   expect(await watching.ended).toBe(0);
 }, 60_000);
+
+test('a Mission Control that hangs is named, and what hush knows is shown without it', async () => {
+  await open();
+  await stage.account('alice');
+  await add('bob');
+  const pid = await stage.session.pidOf(managerBusName);
+  process.kill(pid, 'SIGSTOP');
+  try {
+    const silence = 'Mission Control, which keeps accounts, does not answer';
+    expect(await run('status')).toEqual({ code: 0, out: expect.stringMatching(/^alice@localhost {2}connected[^]*no conversation$/) as unknown, err: `${silence}: only accounts that are online are shown.` });
+    expect(await run('status', '--account', 'bob@localhost')).toMatchObject({ code: 1, out: '', err: expect.stringContaining(`hushctl: ${silence}\n`) as unknown });
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+}, 60_000);
+
+test('one that ends while it is asked is not there', async () => {
+  const session = await startSession([hushService()]);
+  const control = await Bus.open({ address: session.address, log: silentLog });
+  try {
+    await control.requestName(managerBusName);
+    let isAsked = false;
+    const ending = (): string[] => {
+      isAsked = true;
+      control.close();
+      return [];
+    };
+    const table = { methods: {}, properties: { ValidAccounts: { signature: 'ao', access: 'read', emitsChange: 'false' } }, signals: {} } as const;
+    control.objects.export(objectPath(`/${managerBusName.replaceAll('.', '/')}`)).add(new BoundInterface(managerBusName, table, { properties: { ValidAccounts: ending } }));
+    expect(await hushctl(['status'], { address: session.address })).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/^hushctl: hush is not running\n/) as unknown });
+    expect(isAsked).toBe(true);
+  } finally {
+    control.close();
+    await session.stop();
+  }
+});
 
 test('Mission Control is not started to be asked', async () => {
   const session = await startSession([hushService(), missionControlService()]);
