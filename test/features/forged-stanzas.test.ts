@@ -1,9 +1,11 @@
-/** What others send to be taken for somebody else, to be answered, or to make us go somewhere: on a whole connection, seen at the bus, on the wire and at a port where nobody should knock. */
+/** What others send to be taken for somebody else, to be answered, or to make us go somewhere: on a whole connection, seen at the bus, on the wire and wherever the process could go. */
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { lookup, Resolver } from 'node:dns/promises';
+import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Composed } from '../harness/composed.ts';
+import { Outbound } from '../harness/outbound.ts';
 import { messageOf, names, TextChannel } from '../harness/telepathy-client.ts';
 import type { BusSignal, Message } from '../harness/telepathy-client.ts';
 import { escapeXml } from '../harness/xmpp-server.ts';
@@ -16,25 +18,27 @@ const ROOM_USER = 'http://jabber.org/protocol/muc#user';
 let hush: Composed;
 /** Where stanzas say that something is to be fetched. */
 let trap: Server;
-let knocks = 0;
 let trapPort: number;
+let outbound: Outbound;
+/** Where hush and the test went to get online. */
+let began: string[];
 
 beforeAll(async () => {
-  trap = createServer((socket) => {
-    knocks += 1;
-    socket.destroy();
-  });
+  outbound = new Outbound();
+  trap = createServer((socket) => void socket.destroy());
   trap.listen(0, '127.0.0.1');
   await once(trap, 'listening');
   trapPort = (trap.address() as AddressInfo).port;
   hush = await Composed.start({ roster: { 'friend@example.net': 'both', 'fan@example.net': 'from', 'star@example.net': 'to' }, parameters: { 'message-carbons': true } });
   await propertyOf(hush.connection, names.security, 'IdentityFingerprint', (value) => value !== '');
   await hush.exchange(`<presence from='${FRIEND}'/>`);
+  began = outbound.taken();
 });
 afterAll(async () => {
   await hush.stop();
-  expect(knocks).toBe(0);
   trap.close();
+  outbound.stop();
+  expect(outbound.taken()).toEqual([]);
 });
 /** No channel is open. */
 beforeEach(async () => {
@@ -49,6 +53,8 @@ interface Noticed {
   readonly messages: (Message & { readonly channelOf: string })[];
   /** What hush wrote. */
   readonly wrote: string;
+  /** Where the process went since the notice before: nowhere. */
+  readonly went: string[];
 }
 
 async function notice(...stanzas: string[]): Promise<Noticed> {
@@ -58,10 +64,10 @@ async function notice(...stanzas: string[]): Promise<Noticed> {
   const received = signals.filter(({ name, interface: of }) => name === 'MessageReceived' && of === names.messages);
   const messages = [];
   for (const { path, args } of received) messages.push({ ...messageOf(args[0]), channelOf: (await new TextChannel(hush.connection, path).get(names.channel, 'TargetID')) as string });
-  return { signals: signals.map(({ name }) => name), messages, wrote };
+  return { signals: signals.map(({ name }) => name), messages, wrote, went: outbound.taken() };
 }
 
-const nothing: Noticed = { signals: [], messages: [], wrote: '' };
+const nothing: Noticed = { signals: [], messages: [], wrote: '', went: [] };
 
 const message = (from: string | undefined, content: string, attributes = "type='chat'"): string =>
   `<message ${attributes}${from === undefined ? '' : ` from='${escapeXml(from)}'`} to='${hush.jid}'>${content}</message>`;
@@ -73,6 +79,18 @@ const iq = (from: string | undefined, content: string, type = 'set'): string => 
 const refused = (to: string | undefined, condition = 'service-unavailable', type = 'cancel'): Noticed => ({
   ...nothing,
   wrote: `<iq type="error" id="q"${to === undefined ? '' : ` to="${to}"`}><error type="${type}"><${condition} xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/></error></iq>`,
+});
+
+test('whoever goes anywhere is seen, as hush was on its way to the bus and to the server: the twin [D5 D8]', async () => {
+  expect([...new Set(began.map((way) => way.replace(/\d+$/, 'N')))]).toEqual(expect.arrayContaining(['connect 127.0.0.1:N', expect.stringMatching(/^connect \/.*bus/)]));
+  expect((await notice()).went).toEqual([]);
+  await once(connect(trapPort, '127.0.0.1').resume(), 'close');
+  expect(outbound.taken()).toEqual([`connect 127.0.0.1:${trapPort}`]);
+  const resolver = new Resolver();
+  const asked = resolver.resolveSrv('_xmpp-client._tcp.example.test').catch(() => undefined);
+  resolver.cancel();
+  await Promise.all([asked, lookup('localhost')]);
+  expect((await notice()).went).toEqual(['look up _xmpp-client._tcp.example.test', 'look up localhost']);
 });
 
 describe('a copied message', () => {
@@ -246,16 +264,17 @@ describe('a request', () => {
   });
 
   test.each([FRIEND, MALLORY, 'alice@example.test/there', 'example.test'])('to take a file or stream by way of other hosts, by %s, leads nowhere [D5]', async (from) => {
-    const candidates = ['127.0.0.1', '169.254.169.254', '10.0.0.1', '::1'].map((host, index) => `<candidate cid='c${index}' host='${host}' jid='${FRIEND}' port='${trapPort}' priority='1' type='direct'/>`).join('');
+    const places = [['127.0.0.1', trapPort], ['127.0.0.2', 22], ['169.254.169.254', 80], ['169.254.1.1', 22], ['10.0.0.1', 80], ['::1', 22], ['fe80::1', 22], ['localhost', 22], ['proxy.example.org', 1080]] as const;
+    const candidates = places.map(([host, port], index) => `<candidate cid='c${index}' host='${host}' jid='${FRIEND}' port='${port}' priority='1' type='direct'/>`).join('');
     const offer = (description: string, transport: string): string =>
       iq(from, `<jingle xmlns='urn:xmpp:jingle:1' action='session-initiate' sid='s${trapPort}'><content creator='initiator' name='c'>${description}${transport}</content></jingle>`);
     const s5b = `<transport xmlns='urn:xmpp:jingle:transports:s5b:1' sid='t' mode='tcp'>${candidates}</transport>`;
-    const ice = `<transport xmlns='urn:xmpp:jingle:transports:ice-udp:1' ufrag='u' pwd='p'><candidate component='1' foundation='1' generation='0' id='1' ip='127.0.0.1' network='0' port='${trapPort}' priority='1' protocol='tcp' type='host'/></transport>`;
+    const ice = `<transport xmlns='urn:xmpp:jingle:transports:ice-udp:1' ufrag='u' pwd='p'>${places.map(([ip, port], index) => `<candidate component='1' foundation='1' generation='0' id='${index}' ip='${ip}' network='0' port='${port}' priority='1' protocol='tcp' type='host'/>`).join('')}</transport>`;
     const refusals: string[] = [];
     for (const description of ["<description xmlns='urn:xmpp:jingle:apps:file-transfer:5'><file><name>x</name></file></description>", "<description xmlns='urn:xmpp:jingle:apps:xmlstream:0'/>", "<description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'/>"]) {
       for (const transport of [s5b, ice]) {
-        const { signals, wrote } = await notice(offer(description, transport));
-        expect(signals).toEqual([]);
+        const { signals, wrote, went } = await notice(offer(description, transport));
+        expect([signals, went]).toEqual([[], []]);
         expect(wrote).not.toMatch(/session-accept|candidate|streamhost/);
         refusals.push(/<unsupported-[a-z]+\/>|<security-error\/>|<service-unavailable|<bad-request/.exec(wrote)?.[0] ?? wrote);
         const terminate = /<iq type="set" id="([^"]*)"/.exec(wrote)?.[1];
@@ -263,9 +282,9 @@ describe('a request', () => {
       }
     }
     expect(refusals).not.toContain('');
-    expect(await notice(iq(from, `<query xmlns='http://jabber.org/protocol/bytestreams' sid='s' mode='tcp'><streamhost jid='${FRIEND}' host='127.0.0.1' port='${trapPort}'/></query>`))).toEqual(refused(from));
+    const hosts = places.map(([host, port]) => `<streamhost jid='${FRIEND}' host='${host}' port='${port}'/>`).join('');
+    expect(await notice(iq(from, `<query xmlns='http://jabber.org/protocol/bytestreams' sid='s' mode='tcp'>${hosts}</query>`))).toEqual(refused(from));
     expect(await notice(iq(from, "<si xmlns='http://jabber.org/protocol/si' id='a' profile='http://jabber.org/protocol/si/profile/file-transfer'><file xmlns='http://jabber.org/protocol/si/profile/file-transfer' name='x' size='1'/></si>"))).toEqual(refused(from));
-    expect(knocks).toBe(0);
   });
 });
 
@@ -374,22 +393,24 @@ describe('a receipt', () => {
 });
 
 describe('an address in a message', () => {
-  test.each([FRIEND, MALLORY])('is shown where it is text, and gone to by nobody: by %s [D8]', async (from) => {
-    const url = `http://127.0.0.1:${trapPort}/secret`;
+  const everywhere = [FRIEND, MALLORY].flatMap((from) => ['127.0.0.1:TRAP', '169.254.169.254', 'pictures.example.org'].map((host) => [host, from] as const));
+
+  test.each(everywhere)('(%s) is shown where it is text, and gone to by nobody: by %s [D8]', async (host, from) => {
+    const place = host.replace('TRAP', String(trapPort));
+    const url = `http://${place}/secret`;
     const content = [
       `${body(url)}<x xmlns='jabber:x:oob'><url>${url}</url></x>`,
-      body(`aesgcm://127.0.0.1:${trapPort}/x#00`),
+      body(`aesgcm://${place}/x#00`),
       `${body('picture')}<html xmlns='http://jabber.org/protocol/xhtml-im'><body xmlns='http://www.w3.org/1999/xhtml'><img src='${url}'/><img src='cid:sha1+aa@bob.xmpp.org'/></body></html>`,
       `${body('file')}<reference xmlns='urn:xmpp:reference:0' type='data' uri='${url}'/><file-sharing xmlns='urn:xmpp:sfs:0'><sources><url-data xmlns='http://jabber.org/protocol/url-data' target='${url}'/></sources></file-sharing>`,
     ];
-    const { messages, wrote } = await notice(...content.map((one) => message(from, one)));
-    expect(messages.map(({ text }) => text)).toEqual([url, `aesgcm://127.0.0.1:${trapPort}/x#00`, 'picture', 'file']);
-    expect(wrote).toBe('');
+    const { messages, wrote, went } = await notice(...content.map((one) => message(from, one)));
+    expect(messages.map(({ text }) => text)).toEqual([url, `aesgcm://${place}/x#00`, 'picture', 'file']);
+    expect([wrote, went]).toEqual(['', []]);
     expect(await notice(iq(from, `<query xmlns='jabber:iq:oob'><url>${url}</url></query>`))).toEqual(refused(from));
     const picture = await notice(message(from.split('/')[0], `<event xmlns='http://jabber.org/protocol/pubsub#event'><items node='urn:xmpp:avatar:metadata'><item id='${'a'.repeat(40)}'><metadata xmlns='urn:xmpp:avatar:metadata'><info id='${'a'.repeat(40)}' bytes='10' type='image/png' url='${url}'/></metadata></item></items></event>`, "type='headline'"));
-    expect(picture.wrote).toBe('');
+    expect([picture.wrote, picture.went]).toEqual(['', []]);
     expect(hush.events.all({ name: 'AvatarUpdated', args: (args: unknown) => (args as unknown[])[1] === 'a'.repeat(40) })).toEqual([]);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(knocks).toBe(0);
+    expect((await notice()).went).toEqual([]);
   });
 });
