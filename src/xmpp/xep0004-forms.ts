@@ -1,6 +1,6 @@
-/** Data forms, read into a bounded structure and written. Source: XEP-0004 2.13.1 §3; FORM_TYPE: XEP-0068 1.3.0 §3. */
+/** Data forms, read into a bounded structure. Source: XEP-0004 2.13.1 §3; FORM_TYPE: XEP-0068 1.3.0 §3. */
 import { HushError } from '../errors.ts';
-import { children, ns, text, xml } from './element.ts';
+import { children, ns, text } from './element.ts';
 import type { Element } from './element.ts';
 
 export interface FormField {
@@ -33,20 +33,4 @@ export function parseForm(form: Element): DataForm {
     fields.set(name, { type: element.attrs.type ?? '', values });
   }
   return { type: form.attrs.type ?? '', fields };
-}
-
-/** The one value of a field; undefined for none and for several. */
-export function formValue(form: DataForm, name: string): string | undefined {
-  const values = form.fields.get(name)?.values;
-  return values?.length === 1 ? values[0] : undefined;
-}
-
-/** A filled-in form of the kind `formType`. */
-export function submitForm(formType: string, values: ReadonlyMap<string, string>): Element {
-  return xml(
-    'x',
-    { xmlns: ns.dataForms, type: 'submit' },
-    xml('field', { var: 'FORM_TYPE', type: 'hidden' }, xml('value', {}, formType)),
-    ...[...values].map(([name, value]) => xml('field', { var: name }, xml('value', {}, value))),
-  );
 }

@@ -4,11 +4,9 @@ import { child, children, ns, xml } from './element.ts';
 import type { Element } from './element.ts';
 import { Emitter } from '../emitter.ts';
 import type { IqOptions } from './iq.ts';
-import { tryJid } from './jid.ts';
 import type { Jid } from './jid.ts';
 import type { Sender } from './router.ts';
 import type { Session } from './session.ts';
-import { cleanLine } from './text.ts';
 import { parseForm } from './xep0004-forms.ts';
 import type { DataForm } from './xep0004-forms.ts';
 
@@ -36,13 +34,7 @@ export interface DiscoInfo {
   readonly isWellFormed: boolean;
 }
 
-export interface DiscoItem {
-  readonly jid: Jid;
-  readonly node: string | undefined;
-  readonly name: string;
-}
-
-const limits = { identities: 64, features: 1024, forms: 32, items: 1024, characters: 1024, nodes: 8 };
+const limits = { identities: 64, features: 1024, forms: 32, characters: 1024, nodes: 8 };
 
 function demandSize(count: number, limit: number): void {
   if (count > limit) throw new HushError('invalid-data', 'a service discovery answer without measure');
@@ -177,24 +169,9 @@ export class Disco {
 
   /** What `jid` says it is and can do. Rejects as IqCaller.get, and with 'invalid-data'. */
   async info(jid: Jid, node?: string, options?: IqOptions): Promise<DiscoInfo> {
-    return parseInfo(await this.#ask(DISCO_INFO, jid, node, options));
-  }
-
-  /** What belongs to `jid`. Items with invalid addresses are left out. Rejects as `info`. */
-  async items(jid: Jid, node?: string, options?: IqOptions): Promise<DiscoItem[]> {
-    const elements = children(await this.#ask(DISCO_ITEMS, jid, node, options), 'item', DISCO_ITEMS);
-    demandSize(elements.length, limits.items);
-    return elements.flatMap(({ attrs }) => {
-      const address = tryJid(attrs.jid);
-      if (address === undefined || (attrs.node?.length ?? 0) > limits.characters) return [];
-      return [{ jid: address, node: attrs.node, name: cleanLine(attrs.name ?? '', limits.characters) }];
-    });
-  }
-
-  async #ask(namespace: string, jid: Jid, node: string | undefined, options: IqOptions | undefined): Promise<Element> {
-    const query = child(await this.#session.iq.get(jid, xml('query', { xmlns: namespace, node }), options), 'query', namespace);
+    const query = child(await this.#session.iq.get(jid, xml('query', { xmlns: DISCO_INFO, node }), options), 'query', DISCO_INFO);
     if (query === undefined) throw new HushError('invalid-data', 'a service discovery answer without content');
-    return query;
+    return parseInfo(query);
   }
 
   #count(name: string, step: 1 | -1): void {

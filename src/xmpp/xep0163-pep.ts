@@ -1,24 +1,17 @@
-/** Things people publish about themselves. Source: XEP-0163 1.2.2; requests: XEP-0060 1.26.0 §5.4, §6.5, §7.1, §7.2, §8.1, §8.2. */
+/** Things people publish about themselves. Source: XEP-0163 1.2.2; requests: XEP-0060 1.26.0 §6.5, §7.1. */
 import { HushError } from '../errors.ts';
-import { child, children, elements, ns, xml } from './element.ts';
+import { child, children, elements, xml } from './element.ts';
 import type { Element } from './element.ts';
 import type { IqOptions } from './iq.ts';
 import { isFull } from './jid.ts';
 import type { BareJid, Jid } from './jid.ts';
 import type { Roster } from './roster.ts';
 import type { Session } from './session.ts';
-import { StanzaErrorReply } from './stanza-error.ts';
 import { WaitingRoom } from './waiting-room.ts';
-import { formValue, parseForm, submitForm } from './xep0004-forms.ts';
 import type { Disco } from './xep0030-disco.ts';
 
 const PUBSUB = 'http://jabber.org/protocol/pubsub';
 const EVENT = `${PUBSUB}#event`;
-const OWNER = `${PUBSUB}#owner`;
-const ERRORS = `${PUBSUB}#errors`;
-const PUBLISH_OPTIONS = `${PUBSUB}#publish-options`;
-const NODE_CONFIG = `${PUBSUB}#node_config`;
-const ACCESS_MODEL = 'pubsub#access_model';
 
 const limits = { items: 128, id: 1024 };
 
@@ -46,10 +39,6 @@ function readItems(parent: Element, namespace: string): PepItem[] {
     .slice(0, limits.items)
     .map((item) => ({ id: item.attrs.id ?? '', payload: elements(item)[0] }))
     .filter(({ id }) => id.length <= limits.id);
-}
-
-function isPreconditionNotMet(error: unknown): boolean {
-  return error instanceof StanzaErrorReply && error.stanzaError.application?.name === 'precondition-not-met' && error.stanzaError.application.ns === ERRORS;
 }
 
 export class Pep {
@@ -104,42 +93,9 @@ export class Pep {
     }
   }
 
-  /**
-   * Publishes one item on a node of ours, which is made if need be. `options`: what the node must be like (`pubsub#access_model` …);
-   * a node that is not is changed.
-   */
-  async publish(node: string, id: string, payload: Element, options?: ReadonlyMap<string, string>): Promise<void> {
-    try {
-      await this.#publish(node, id, payload, options);
-    } catch (error) {
-      if (options === undefined || !isPreconditionNotMet(error)) throw error;
-      await this.#configure(node, options);
-      await this.#publish(node, id, payload, options);
-    }
-  }
-
-  /**
-   * Publishes what only we may read. The server's word that the node is closed is had before anything is published and once more afterwards:
-   * some ignore what a node must be like. Throws 'permission-denied' where the node does not close; the item is taken back then.
-   */
-  async publishPrivately(node: string, id: string, payload: Element): Promise<void> {
-    const closed = new Map([[ACCESS_MODEL, 'whitelist']]);
-    const access = await this.#accessOf(node);
-    if (access === undefined) await this.#create(node, closed);
-    else if (access !== 'whitelist') await this.#configure(node, closed);
-    await this.#demandClosed(node);
-    await this.#publish(node, id, payload, closed);
-    try {
-      await this.#demandClosed(node);
-    } catch (error) {
-      await this.retract(node, id);
-      throw error;
-    }
-  }
-
-  /** Takes an item of ours back. */
-  async retract(node: string, id: string): Promise<void> {
-    await this.#set(PUBSUB, xml('retract', { node, notify: 'true' }, xml('item', { id })));
+  /** Publishes one item on a node of ours, which is made if need be. */
+  async publish(node: string, id: string, payload: Element): Promise<void> {
+    await this.#session.iq.set(undefined, xml('pubsub', { xmlns: PUBSUB }, xml('publish', { node }, xml('item', { id }, payload))));
   }
 
   /** Items of someone's node: the one called `id`, or the newest `max`. A node that is not there rejects as IqCaller.get. */
@@ -168,40 +124,5 @@ export class Pep {
     const retracted = children(items, 'retract', EVENT).slice(0, limits.items).flatMap(({ attrs: { id } }) => id ?? []);
     listener.handle({ from: from, items: readItems(items, EVENT), retracted });
     return true;
-  }
-
-  async #publish(node: string, id: string, payload: Element, options: ReadonlyMap<string, string> | undefined): Promise<void> {
-    const publish = xml('publish', { node }, xml('item', { id }, payload));
-    await this.#set(PUBSUB, publish, options && xml('publish-options', {}, submitForm(PUBLISH_OPTIONS, options)));
-  }
-
-  async #create(node: string, config: ReadonlyMap<string, string>): Promise<void> {
-    await this.#set(PUBSUB, xml('create', { node }), xml('configure', {}, submitForm(NODE_CONFIG, config)));
-  }
-
-  async #configure(node: string, config: ReadonlyMap<string, string>): Promise<void> {
-    await this.#set(OWNER, xml('configure', { node }, submitForm(NODE_CONFIG, config)));
-  }
-
-  async #set(namespace: string, ...content: (Element | undefined)[]): Promise<void> {
-    await this.#session.iq.set(undefined, xml('pubsub', { xmlns: namespace }, ...content));
-  }
-
-  async #demandClosed(node: string): Promise<void> {
-    if ((await this.#accessOf(node)) !== 'whitelist') throw new HushError('permission-denied', 'the server does not keep this to ourselves');
-  }
-
-  /** Who may read a node of ours; undefined: there is no such node. '' when the server does not say. */
-  async #accessOf(node: string): Promise<string | undefined> {
-    try {
-      const answer = await this.#session.iq.get(undefined, xml('pubsub', { xmlns: OWNER }, xml('configure', { node })));
-      const pubsub = child(answer, 'pubsub', OWNER);
-      const configure = pubsub && child(pubsub, 'configure', OWNER);
-      const form = configure && child(configure, 'x', ns.dataForms);
-      return form === undefined ? '' : (formValue(parseForm(form), ACCESS_MODEL) ?? '');
-    } catch (error) {
-      if (error instanceof StanzaErrorReply && error.stanzaError.condition === 'item-not-found') return undefined;
-      throw error;
-    }
   }
 }

@@ -70,12 +70,6 @@ export class Carbons {
     this.#enabled = true;
   }
 
-  /** §5 */
-  async disable(): Promise<void> {
-    this.#enabled = false;
-    await this.#session.iq.set(undefined, xml('disable', { xmlns: CARBONS }));
-  }
-
   /** As unwrapCarbon; 'refused' for every wrapper while carbons are off. */
   unwrap(message: Element): Carbon | 'refused' | undefined {
     const carbon = unwrapCarbon(message, this.#session.account);

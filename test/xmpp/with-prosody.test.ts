@@ -256,25 +256,4 @@ describe('two devices of one person', () => {
     expect(children(message!, 'delay', 'urn:xmpp:delay').length).toBeGreaterThan(1);
     expect(readDelay(message!, [dora.client.domain, dora.account])?.stamp.getTime()).toBeGreaterThan(before);
   });
-
-  test('keep what is private between them', async () => {
-    const anna = await person('anna');
-    const bert = await person('bert');
-    const phone = new Person('anna', 'phone');
-    const seen: string[] = [];
-    for (const one of [phone, bert]) one.pep.listen('urn:test:private', { from: one === phone ? 'own' : 'anyone', handle: ({ from }) => seen.push(`${one.account} ${from}`) });
-    await phone.online();
-    await until(() => anna.presence.of(anna.account).size === 2, anna.presence.events);
-    await anna.pep.publishPrivately('urn:test:private', 'current', xml('x', { xmlns: 'urn:test:private' }, 'secret'));
-    await synced(anna, bert);
-    await synced(anna, phone);
-    expect(seen).toEqual([`${anna.account} ${anna.account}`]);
-    await expect(bert.pep.items(anna.account, 'urn:test:private', { max: 1 })).rejects.toMatchObject({ condition: 'permission-denied' });
-    expect(await phone.pep.items(anna.account, 'urn:test:private', { id: 'current' })).toHaveLength(1);
-    await anna.pep.publish('urn:test:private', 'current', xml('x', { xmlns: 'urn:test:private' }, 'open'), new Map([['pubsub#access_model', 'presence']]));
-    expect(await bert.pep.items(anna.account, 'urn:test:private', { max: 1 })).toHaveLength(1);
-    await synced(anna, bert);
-    expect(seen).toContain(`${bert.account} ${anna.account}`);
-    await anna.pep.retract('urn:test:private', 'current');
-  });
 });

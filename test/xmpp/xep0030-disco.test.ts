@@ -146,10 +146,6 @@ describe('answers of others', () => {
     session.reply(request, `<query xmlns='${INFO}'><feature var='a'/></query>`);
     expect((await asking).features).toEqual(new Set(['a']));
 
-    const items = disco.items(session.domain);
-    session.reply(await session.next(), `<query xmlns='${ITEMS}'><item jid='a.home.example' name='A'/><item jid='@@'/><item/></query>`);
-    expect(await items).toEqual([{ jid: 'a.home.example', node: undefined, name: 'A' }]);
-
     const empty = disco.info(friend);
     session.reply(await session.next());
     await expect(empty).rejects.toMatchObject({ condition: 'invalid-data' });

@@ -10,7 +10,6 @@ import { TestSession, parse } from './test-session.ts';
 
 const alice = parseBareJid('alice@home.example');
 const EVENT = 'http://jabber.org/protocol/pubsub#event';
-const OWNER = 'http://jabber.org/protocol/pubsub#owner';
 
 async function rig(subscriptions?: Record<string, string>) {
   const session = new TestSession();
@@ -100,9 +99,6 @@ describe('events [A12]', () => {
 
 describe('publishing', () => {
   const content = () => xml('x', { xmlns: 'urn:n' }, 'hi');
-  const accessForm = (model: string): string =>
-    `<pubsub xmlns='${OWNER}'><configure node='urn:n'><x xmlns='jabber:x:data' type='form'><field var='FORM_TYPE' type='hidden'><value>f</value></field>` +
-    `<field var='pubsub#access_model' type='list-single'><value>${model}</value></field></x></configure></pubsub>`;
 
   test('sends the item', async () => {
     const { session, pep } = await rig({});
@@ -112,75 +108,14 @@ describe('publishing', () => {
     expect(String(request.children[0])).toBe('<pubsub xmlns="http://jabber.org/protocol/pubsub"><publish node="urn:n"><item id="current"><x xmlns="urn:n">hi</x></item></publish></pubsub>');
     session.reply(request);
     await publishing;
-    const retracting = pep.retract('urn:n', 'current');
-    const retract = await session.next();
-    expect(String(retract.children[0])).toContain('<retract node="urn:n" notify="true"><item id="current"/></retract>');
-    session.reply(retract);
-    await retracting;
-  });
-
-  test('changes a node that is not as it must be, and tries again', async () => {
-    const { session, pep } = await rig({});
-    const publishing = pep.publish('urn:n', 'current', content(), new Map([['pubsub#access_model', 'open']]));
-    const first = await session.next();
-    expect(String(first)).toContain('<publish-options><x xmlns="jabber:x:data" type="submit"><field var="FORM_TYPE" type="hidden"><value>http://jabber.org/protocol/pubsub#publish-options</value></field><field var="pubsub#access_model"><value>open</value></field></x></publish-options>');
-    session.refuse(first, 'conflict', "<precondition-not-met xmlns='http://jabber.org/protocol/pubsub#errors'/>");
-    const configure = await session.next();
-    expect(String(configure)).toContain(`<pubsub xmlns="${OWNER}"><configure node="urn:n">`);
-    session.reply(configure);
-    const second = await session.next();
-    expect(String(second)).toContain('<publish node="urn:n"><item id="current"><x xmlns="urn:n">hi</x></item></publish><publish-options>');
-    session.reply(second);
-    await publishing;
   });
 
   test('fails with the server', async () => {
     const { session, pep } = await rig({});
-    const publishing = pep.publish('urn:n', 'current', content(), new Map());
+    const publishing = pep.publish('urn:n', 'current', content());
     session.refuse(await session.next(), 'conflict');
     await expect(publishing).rejects.toMatchObject({ condition: 'not-available' });
     expect(session.sent).toEqual([]);
-  });
-
-  test('what is private makes a closed node, looks at it, publishes and looks again [A13]', async () => {
-    const { session, pep } = await rig({});
-    const publishing = pep.publishPrivately('urn:n', 'current', content());
-    session.refuse(await session.next(), 'item-not-found');
-    const create = await session.next();
-    expect(String(create)).toContain('<create node="urn:n"/><configure>');
-    expect(String(create)).toContain('<value>whitelist</value>');
-    session.reply(create);
-    session.reply(await session.next(), accessForm('whitelist'));
-    const publish = await session.next();
-    expect(String(publish)).toContain('<publish node="urn:n">');
-    session.reply(publish);
-    session.reply(await session.next(), accessForm('whitelist'));
-    await publishing;
-  });
-
-  test('what is private is not published on a node that stays open [A13]', async () => {
-    const { session, pep } = await rig({});
-    const publishing = pep.publishPrivately('urn:n', 'current', content());
-    session.reply(await session.next(), accessForm('presence'));
-    const configure = await session.next();
-    expect(String(configure)).toContain(`<pubsub xmlns="${OWNER}"><configure node="urn:n"><x`);
-    session.reply(configure);
-    session.reply(await session.next(), accessForm('presence'));
-    await expect(publishing).rejects.toMatchObject({ condition: 'permission-denied' });
-    expect(session.sent).toEqual([]);
-  });
-
-  test('what is private is taken back when the node opens while it is published [A13]', async () => {
-    const { session, pep } = await rig({});
-    const publishing = pep.publishPrivately('urn:n', 'current', content());
-    session.reply(await session.next(), accessForm('whitelist'));
-    session.reply(await session.next(), accessForm('whitelist'));
-    session.reply(await session.next());
-    session.reply(await session.next(), accessForm('open'));
-    const retract = await session.next();
-    expect(String(retract)).toContain('<retract node="urn:n"');
-    session.reply(retract);
-    await expect(publishing).rejects.toMatchObject({ condition: 'permission-denied' });
   });
 
   test('is asked for once, and a failure is no', async () => {
