@@ -137,6 +137,11 @@ export class StreamParser {
     return this.#bytesWritten - this.#bytesBefore(this.#finished?.end ?? this.#place);
   }
 
+  /** Whether an element, or the header, has begun and is not whole. Not to be asked within a handler. */
+  get isMidway(): boolean {
+    return !this.#isBetween;
+  }
+
   /** Parses the next bytes of the stream. Does nothing after an error or `stop`. */
   write(bytes: Uint8Array): void {
     if (this.#isStopped) return;

@@ -26,6 +26,13 @@ export interface FlowHandlers {
 
 /** Elements the server may send ahead while the stream is negotiated. */
 const maxAhead = 16;
+/**
+ * Milliseconds for an element to be whole once it has begun, while the stream flows: as long as servers are given to be silent, and enough for the 256 KiB that they relay at most
+ * over a line of 35 kbit/s. Each byte of it is a sign of life, so the keep-alive does not end it.
+ */
+const maxElementMs = 60_000;
+/** It is looked at so many times. While the process stood still, or we did not read by our own will, the server could not go on: that counts as one look at most. */
+const looks = 12;
 /** Milliseconds for the last bytes to leave. */
 const lingerMs = 1_000;
 
@@ -55,6 +62,9 @@ export class XmlStream {
   #surplus = 0;
 
   #flow: FlowHandlers | undefined;
+  readonly #elementMs: number;
+  /** Runs while an element is not whole. */
+  #elementTimer: NodeJS.Timeout | undefined;
   #lastReceived = performance.now();
   /** Nothing is read: because that was asked for, or for the rest of this turn of the event loop. */
   #isPaused = false;
@@ -65,9 +75,10 @@ export class XmlStream {
   readonly #unsent: Element[] = [];
   #batch = 0;
 
-  constructor(socket: Socket, options: { domain: string; log: Log }) {
+  constructor(socket: Socket, options: { domain: string; log: Log; elementMs?: number | undefined }) {
     this.#domain = options.domain;
     this.#log = options.log;
+    this.#elementMs = options.elementMs ?? maxElementMs;
     this.#ended = new Promise((_, reject) => (this.#rejectEnded = reject));
     this.#ended.catch(() => undefined);
     this.#wire = new Wire(options.domain, { data: (bytes) => this.#received(bytes), element: (element) => this.#arrived(element) });
@@ -174,6 +185,7 @@ export class XmlStream {
     }
     this.#flow = handlers;
     for (const element of this.#ahead.splice(0)) this.#hand(element);
+    this.#watchElement();
   }
 
   #hand(element: Element): void {
@@ -269,7 +281,27 @@ export class XmlStream {
     this.#lastReceived = performance.now();
     this.#surplus += bytes.length;
     this.#parser?.write(bytes);
+    this.#watchElement();
     this.#rest();
+  }
+
+  /** What comes byte by byte may come for ever, and nothing behind it comes at all. */
+  #watchElement(): void {
+    if (this.#flow === undefined || this.#parser?.isMidway !== true || this.#elementTimer !== undefined) return;
+    this.#look(looks);
+  }
+
+  #look(left: number): void {
+    this.#elementTimer = setTimeout(() => {
+      const after = this.#isPaused ? left : left - 1;
+      if (after > 0) this.#look(after);
+      else this.refuse('connection-timeout', new HushError('connection-lost', 'the server does not finish what it has begun to say'));
+    }, this.#elementMs / looks);
+  }
+
+  #stopWatching(): void {
+    clearTimeout(this.#elementTimer);
+    this.#elementTimer = undefined;
   }
 
   #opened(header: Element): void {
@@ -278,6 +310,7 @@ export class XmlStream {
   }
 
   #arrived(element: Element): void {
+    this.#stopWatching();
     this.#surplus = this.#parser?.unread ?? 0;
     if (is(element, 'error', ns.stream)) {
       this.#giveUp({ kind: 'failed', error: streamError(element, this.#flow !== undefined) });
@@ -319,6 +352,7 @@ export class XmlStream {
   #finish(end: StreamEnd): void {
     if (this.#end !== undefined) return;
     this.#end = end;
+    this.#stopWatching();
     this.#parser?.stop();
     this.#wire._detachSocket();
     this.#socket.on('error', () => undefined);

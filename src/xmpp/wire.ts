@@ -31,6 +31,11 @@ export class ParserAdapter extends EventEmitter {
     return this.#parser.unread;
   }
 
+  /** Whether what came last is only the beginning of an element. */
+  get isMidway(): boolean {
+    return this.#parser.isMidway;
+  }
+
   write(bytes: Uint8Array): void {
     this.#parser.write(bytes);
   }

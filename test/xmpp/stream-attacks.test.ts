@@ -283,9 +283,9 @@ describe('limits hold before the login [B15]', () => {
 });
 
 describe('after the login', () => {
-  async function online(): Promise<{ client: XmppClient; session: ScriptedSession }> {
+  async function online(options?: TestClientOptions): Promise<{ client: XmppClient; session: ScriptedSession }> {
     const server = await rig.serve();
-    const client = rig.client(server);
+    const client = rig.client(server, options);
     const { failure, session } = await logIn(client, server);
     expect(failure).toBeUndefined();
     return { client, session };
@@ -321,6 +321,52 @@ describe('after the login', () => {
     const [error] = await closed;
     expect(error?.condition).toBe('connection-lost');
     expect((await session.expect({ name: 'error' })).child('policy-violation')).toBeDefined();
+  });
+
+  describe('a stanza that comes drop by drop [C9]', () => {
+    const elementMs = 1_000;
+    const stanza = `<message from='bob@example.test/x'><body>${'x'.repeat(100)}</body></message>`;
+
+    test.each(['<message><body>', '<', '<message/><message '])('and does not end, from %j on, is the end of the stream, though bytes come all the time', async (start) => {
+      const { client, session } = await online({ keepaliveSeconds: 0.5, surroundings: { elementMs } });
+      const closed = next(client, 'closed');
+      const over = new AbortController();
+      session.send(start);
+      const dripped = (async () => {
+        while (!over.signal.aborted) await session.sendInPieces('x', 1, 20);
+      })();
+      expect((await closed)[0]?.condition).toBe('connection-lost');
+      over.abort();
+      await dripped;
+      expect((await session.expect({ name: 'error' })).child('connection-timeout')).toBeDefined();
+      await session.ended();
+    });
+
+    test('is taken when it is whole in time, one after the other for longer than that', async () => {
+      const { client, session } = await online({ surroundings: { elementMs } });
+      session.forbid({ name: 'error' });
+      const half = stanza.length >> 1;
+      const start = performance.now();
+      session.send(stanza.slice(0, half));
+      // The end of each comes together with the beginning of the next: there is always one that is not whole.
+      for (let at = 0; at < 4; at += 1) await session.sendInPieces(stanza.slice(half) + stanza.slice(0, half), half, 200);
+      session.send(stanza.slice(half));
+      await session.sync();
+      expect(performance.now() - start).toBeGreaterThan(1.2 * elementMs);
+      expect(client.isSuspended).toBe(false);
+    });
+
+    test('is taken when it is we who do not read', async () => {
+      const { client, session } = await online({ surroundings: { elementMs } });
+      session.forbid({ name: 'error' });
+      session.send(`<iq type='get' id='before' from='example.test' to='${session.jid}'><ping xmlns='urn:xmpp:ping'/></iq>${stanza.slice(0, 50)}`);
+      await session.expect({ name: 'iq', id: 'before' });
+      client.pause();
+      await new Promise((resolve) => setTimeout(resolve, 2 * elementMs));
+      session.send(stanza.slice(50));
+      client.resume();
+      await session.sync();
+    });
   });
 
   test('features that come late change nothing', async () => {
