@@ -172,6 +172,8 @@ test('the lock of KDE Telepathy comes only when it is asked for, stays when hush
   expect(await installed()).toEqual(all);
   const service = parseKeyFile(await readFile(join(dataHome, ktpPaths[0]!), 'utf8')).get('D-BUS Service')!;
   expect(Object.fromEntries(service)).toEqual({ Name: name, Exec: `${process.execPath} "${join(dataHome, 'hush/hush-ktp.cjs')}"` });
+  const named = [.../^\.Sh FILES\n[^]*?^\.El/m.exec(await readFile(join(root, 'data/man/hush-ktp.1'), 'utf8'))![0].matchAll(/^\.It Pa ~\/\.local\/share\/(\S+)$/gm)].map(([, path]) => path!);
+  expect(named.sort()).toEqual(ktpPaths.map((path) => path.replace(/org\.[\w.]+(?=\.KTp\.)/, '*')).sort());
   expect(parseKeyFile(await readFile(join(dataHome, ktpPaths[3]!), 'utf8')).get('org.freedesktop.Telepathy.Client.Observer')!.get('Recover')).toBe('true');
   expect(await script('install')).not.toContain('KDE');
   expect(await installed()).toEqual(all);
