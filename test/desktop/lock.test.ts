@@ -73,6 +73,16 @@ async function fields(title: string): Promise<Thing[]> {
   return (await screen.things()).filter(({ role, isShowing, box }) => isShowing && role === 'text' && box.y < 400 && box.height > 0);
 }
 
+/** In the wizard's page for a secret without a question. */
+async function enterSecret(secret: string): Promise<void> {
+  await choose('Authenticate contact');
+  await screen.press('Shared Secret', 'radio button');
+  await screen.press('Next >', 'push button');
+  const [field] = await fields('Shared Secret');
+  await screen.fill(field!, secret);
+  await screen.press('Commit', 'push button');
+}
+
 test('Start session closes the padlock, a question and its answer verify, Stop session ends it for good, Start session begins anew in the same window', async () => {
   await alice.set(names.security, 'Policy', str('off'));
   await openWindow();
@@ -151,12 +161,7 @@ test('the wizard asks for what the contact wants to know, a shared secret that i
   await padlock('closed', 'Unverified');
 
   const second = signalOf(incoming, 'SharedSecretRequested');
-  await choose('Authenticate contact');
-  await screen.press('Shared Secret', 'radio button');
-  await screen.press('Next >', 'push button');
-  const [secret] = await fields('Shared Secret');
-  await screen.fill(secret!, 'tea');
-  await screen.press('Commit', 'push button');
+  await enterSecret('tea');
   expect(await second).toEqual(['']);
   const declined = signalOf(incoming, 'SharedSecretConcluded');
   await incoming.call(names.peerAuthentication, 'AbortSharedSecret');
@@ -182,6 +187,25 @@ test('the wizard asks for what the contact wants to know, a shared secret that i
     await padlock('closed', level);
   }
   await says('The OTR session is now private');
+}, 120_000);
+
+test('a shared secret that both have entered verifies', async () => {
+  await openWindow();
+  const arrival = arrivalOf(bob.connection, 'canary from Alice');
+  await padlock('closed', 'Unverified');
+  await write('canary from Alice');
+  const { incoming } = await arrival;
+  const asked = signalOf(incoming, 'SharedSecretRequested');
+  await enterSecret('tea');
+  expect(await asked).toEqual(['']);
+  const over = signalOf(incoming, 'SharedSecretConcluded');
+  await incoming.call(names.peerAuthentication, 'AnswerSharedSecret', 'tea');
+  expect(await over).toEqual([true, '']);
+  await says('The authentication with bob has been completed successfully. The conversation is now secure.');
+  await screen.picture('same-secret');
+  await screen.press('Finish', 'push button');
+  await says('The OTR session is now private');
+  await padlock('closed', 'Private');
 }, 120_000);
 
 test('when hush is killed the padlock opens, nothing leaves, and it closes again in the same window when the conversation is secured anew', async () => {
