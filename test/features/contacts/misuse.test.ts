@@ -35,6 +35,11 @@ function argument(type: string, handle: number): unknown {
   return values[type];
 }
 
+/** For each type another one, and a value whose bytes would do for either. */
+const lookalikes: Readonly<Record<string, readonly [type: string, value: (handle: number) => unknown]>> = {
+  u: ['i', (handle) => handle], au: ['ai', (handle) => [handle]], 'a{us}': ['a{is}', (handle) => new Map([[handle, 'name']])], s: ['o', () => '/'], as: ['ao', () => []], b: ['u', () => 0], ay: ['as', () => []], 'a(saa{sv}as)': ['a(saa{sv}ao)', () => []], 'a(sasas)': ['a(sasao)', () => []],
+};
+
 const takesHandles = methods.filter(({ args }) => args.some((type) => ['u', 'au', 'a{us}'].includes(type)));
 
 let setting: Setting;
@@ -79,6 +84,8 @@ describe('arguments of other types, too many, too few [F2]', () => {
     if (args.length === 0) return;
     expect(await failure(connection.callAs('', name, member))).toBe('DBus.InvalidArgs');
     expect(await failure(connection.callAs('d'.repeat(args.length), name, member, ...args.map(() => 1)))).toBe('DBus.InvalidArgs');
+    const alike = args.map((type) => lookalikes[type]!);
+    expect(await failure(connection.callAs(alike.map(([type]) => type).join(''), name, member, ...alike.map(([, value]) => value(bob))))).toBe('DBus.InvalidArgs');
     await server.sync();
   });
 });
