@@ -1,5 +1,7 @@
 /** Surroundings that make no sense: hush does not start and says why in one line, or goes on without what it could not use; and never with less security for it. */
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -103,6 +105,17 @@ describe('surroundings that are not what they should be [fault-14]', () => {
       await chmod(join(folder, 'hush'), 0o777);
       return { XDG_DATA_HOME: folder };
     }],
+    ['a data folder that belongs to somebody else', async () => {
+      await mkdir(join(folder, 'hush'), { mode: 0o700 });
+      await chown(join(folder, 'hush'), 12345, 12345);
+      return { XDG_DATA_HOME: folder };
+    }],
+    ['a folder of the account that belongs to somebody else', async () => {
+      const own = join(folder, 'hush', 'alice_40example_2etest');
+      await mkdir(own, { recursive: true, mode: 0o700 });
+      await chown(own, 12345, 12345);
+      return { XDG_DATA_HOME: folder };
+    }],
     ['a data folder that is a file', async () => {
       await writeFile(join(folder, 'hush'), '');
       return { XDG_DATA_HOME: folder };
@@ -131,6 +144,57 @@ describe('surroundings that are not what they should be [fault-14]', () => {
     owned.push(() => rig.stop());
     rig.tolerate(/Warning/);
     expect(await plaintextTo(rig, { 'security-trust-anchors': garbage })).toEqual({ outcome: 'no error', left: true, pinning: 'no error' });
+  });
+});
+
+describe('a name server that never answers [fault-14]', () => {
+  /** hush, whose name servers are one that takes questions and is silent; how many it took. */
+  async function silent(): Promise<{ rig: Rig; questions: () => number }> {
+    const nameServer = createSocket('udp4');
+    let count = 0;
+    nameServer.on('message', () => void (count += 1));
+    nameServer.bind(0, '127.0.0.1');
+    await once(nameServer, 'listening');
+    owned.push(() => new Promise<void>((closed) => void nameServer.close(closed)));
+    const preload = join(folder, 'resolver.cjs');
+    await writeFile(preload, `
+      const { promises } = require('node:dns');
+      promises.Resolver = class extends promises.Resolver {
+        constructor(options) {
+          super(options);
+          this.setServers(['127.0.0.1:${nameServer.address().port}']);
+        }
+      };
+    `);
+    const rig = await Rig.start({ nodeOptions: ['--require', preload] });
+    owned.push(() => rig.stop());
+    return { rig, questions: () => count };
+  }
+
+  const outcomeOf = (connecting: Promise<void>): Promise<string> => connecting.then(() => 'online', (error: unknown) => /Error\.(\w+)/.exec((error as Error).message)?.[1] ?? String(error));
+
+  test.each([[true, 'EncryptionNotAvailable'], [false, 'online']])('keeps nobody from a place that the account names, nor makes that place safer than it is (encryption required: %s)', async (isRequired, outcome) => {
+    const { rig, questions } = await silent();
+    const { server } = await rig.account({ domain: 'localhost' });
+    const connection = await new TelepathyClient(rig.session.bus).requestConnection({
+      account: 'alice@localhost', resource: 'named', password: 'secret', 'require-encryption': isRequired, 'fallback-servers': new Variant('as', [`127.0.0.1:${server.port}`]),
+    });
+    const began = performance.now();
+    const connected = outcomeOf(connection.connect());
+    const login = server.accept().then((session) => session.login());
+    login.catch(() => undefined);
+    // Nobody else waits for it.
+    expect(await ping(rig.session.bus)).toBeLessThan(1_000);
+    expect(await connected).toBe(outcome);
+    expect(performance.now() - began).toBeLessThan(20_000);
+    expect(questions()).toBeGreaterThanOrEqual(2);
+  });
+
+  test('is the end of a login that has no other place, in time and with a reason', async () => {
+    const { rig, questions } = await silent();
+    const connection = await new TelepathyClient(rig.session.bus).requestConnection({ account: 'alice@localhost', password: 'secret' });
+    expect(await outcomeOf(connection.connect())).toMatch(/^(?:ConnectionRefused|NetworkError)$/);
+    expect(questions()).toBeGreaterThanOrEqual(2);
   });
 });
 
