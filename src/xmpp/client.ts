@@ -76,7 +76,7 @@ export class XmppClient implements Session {
     this.#options = options;
     this.#surroundings = surroundings;
     this.events = new Emitter(options.log);
-    const own = { account: this.account, jid: () => this.#jid, send: (stanza: Element) => this.send(stanza), log: options.log };
+    const own = { account: this.account, jid: () => this.#jid, send: (stanza: Element, along?: boolean) => this.send(stanza, along), log: options.log };
     this.iq = new IqCaller(own);
     this.router = new Router({ ...own, iq: this.iq });
     this.router.onPressure = (isHigh) => (isHigh ? this.pause() : this.resume());
@@ -130,11 +130,11 @@ export class XmppClient implements Session {
   }
 
   /** Sends a stanza in order; without a connection it waits for its return. Throws 'disconnected' before the stream is up and after its end, 'service-busy' when the server takes nothing. Messages of conversations come from security/gate.ts only. */
-  send(stanza: Element): void {
+  send(stanza: Element, along = false): void {
     if (this.#state !== 'online' && this.#state !== 'suspended') throw new HushError('disconnected', 'there is no stream');
     if (!this.#management.hasRoom || (this.#stream?.unsentBytes ?? 0) > maxUnsentBytes) throw new HushError('service-busy', 'the server does not take what is sent');
     const stream = this.#state === 'online' ? this.#stream : undefined;
-    this.#management.sent(stanza, stream?.send(stanza) ?? serialize(stanza).length);
+    this.#management.sent(stanza, stream?.send(stanza, along) ?? serialize(stanza).length);
   }
 
   /** Sends an element that is no stanza and is not worth keeping: nothing happens without a connection. */

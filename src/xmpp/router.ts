@@ -70,7 +70,7 @@ export interface RouterOptions {
   /** Our full JID once there is one. */
   readonly jid: () => FullJid | undefined;
   readonly iq: IqCaller;
-  readonly send: (stanza: Element) => void;
+  readonly send: (stanza: Element, along: boolean) => void;
   readonly log: Log;
 }
 
@@ -261,7 +261,8 @@ export class Router {
     const { id, from: to } = stanza.attrs;
     const isError = answer !== undefined && 'condition' in answer;
     try {
-      this.#options.send(xml('iq', { type: isError ? 'error' : 'result', id, to }, isError ? errorElement(answer) : answer));
+      // An empty result says only that something has come: a packet of its own, which wakes the other end, is too much for that.
+      this.#options.send(xml('iq', { type: isError ? 'error' : 'result', id, to }, isError ? errorElement(answer) : answer), answer === undefined);
     } catch (error) {
       const level = error instanceof HushError ? 'debug' : 'error';
       this.#log[level]({ err: error }, 'an answer could not be sent');

@@ -17,6 +17,6 @@ export interface Session {
   readonly log: Log;
   /** The `<stream:features/>` the server sent after authentication; undefined before. */
   serverFeatures(): Element | undefined;
-  /** Sends a presence or iq stanza in order. Throws HushError('disconnected') after the end. */
-  send(stanza: Element): void;
+  /** Sends a presence or iq stanza in order; `along`: with what is sent next, at most 20 ms later. Throws HushError('disconnected') after the end. */
+  send(stanza: Element, along?: boolean): void;
 }

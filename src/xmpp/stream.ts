@@ -33,6 +33,8 @@ const maxAhead = 16;
 const maxElementMs = 60_000;
 /** It is looked at so many times. While the process stood still, or we did not read by our own will, the server could not go on: that counts as one look at most. */
 const looks = 12;
+/** Milliseconds that what need not leave alone waits for company. */
+const companyMs = 20;
 /** Milliseconds for the last bytes to leave. */
 const lingerMs = 1_000;
 
@@ -70,8 +72,10 @@ export class XmlStream {
   #isPaused = false;
   #isResting = false;
 
-  /** Text written in this turn of the event loop, and the stanzas not yet handed to the system. */
+  /** Text that was written and has not left, whether it leaves after this turn of the event loop, or when it leaves, and the stanzas not yet handed to the system. */
   #out = '';
+  #leavesNow = false;
+  #leavesLater: NodeJS.Timeout | undefined;
   readonly #unsent: Element[] = [];
   #batch = 0;
 
@@ -192,24 +196,32 @@ export class XmlStream {
     this.#flow?.element(element);
   }
 
-  /** Sends an element; returns the length of its text. After the end it goes nowhere, which `unsent` tells. */
-  send(element: Element): number {
+  /** Sends an element, `along` as for `write`; returns the length of its text. After the end it goes nowhere, which `unsent` tells. */
+  send(element: Element, along = false): number {
     const text = serialize(element);
-    this.write(text);
+    this.write(text, along);
     // Afterwards: what is written may first send off what waited before it.
     this.#unsent.push(element);
     this.#batch += 1;
     return text.length;
   }
 
-  /** As `send`, for text that is no stanza. What is written in one turn of the event loop leaves in one piece. */
-  write(text: string): void {
+  /** As `send`, for text that is no stanza. What is written in one turn of the event loop leaves in one piece; `along`: with what is written next, at most 20 ms later. */
+  write(text: string, along = false): void {
     if (this.#end !== undefined || this.#isClosing) return;
-    if (this.#out === '') setImmediate(() => this.#flush());
     this.#out += text;
+    if (along) {
+      this.#leavesLater ??= setTimeout(() => this.#flush(), companyMs);
+    } else if (!this.#leavesNow) {
+      this.#leavesNow = true;
+      setImmediate(() => this.#flush());
+    }
   }
 
   #flush(): void {
+    clearTimeout(this.#leavesLater);
+    this.#leavesLater = undefined;
+    this.#leavesNow = false;
     const [text, count] = [this.#out, this.#batch];
     if (text === '' || this.#end !== undefined) return;
     [this.#out, this.#batch] = ['', 0];
