@@ -15,12 +15,12 @@ import { startScriptedServer } from '../harness/xmpp-server.ts';
 import type { ScriptedServer, ScriptedServerOptions, ScriptedSession } from '../harness/xmpp-server.ts';
 import { complaints } from '../scenarios/stage.ts';
 
-/** What was seen of the process, each as it would be if the process had a processor to itself: on a busy machine it waits its turn, which is no fault of its own. */
+/** What was seen of the process. On a busy machine it is kept waiting, which is no fault of its own, and longest in the longest turns: each turn and each ping is judged by what it had itself. */
 export interface Strain {
-  /** Milliseconds: how late the event loop of hush was, at worst and but for one time in a hundred. */
+  /** Milliseconds that hush ran in one turn of its event loop, at worst and but for one in a hundred. */
   readonly loopP99: number;
   readonly loopMax: number;
-  /** Milliseconds: the slowest answer to a ping over D-Bus meanwhile. */
+  /** Milliseconds: the slowest answer to a ping over D-Bus meanwhile, as it would be with a processor to itself. */
   readonly slowestPing: number;
   /** KiB that the process grew by at the most, and holds more than before when all is done and collected. */
   readonly growth: number;
@@ -96,7 +96,9 @@ export class Rig {
     const done = new AbortController();
     const watching = (async () => {
       while (!done.signal.aborted) {
-        slowest = Math.max(slowest, await ping(this.session.bus));
+        const since = scheduling(pid);
+        const ms = await ping(this.session.bus);
+        slowest = Math.max(slowest, ms * shareOf(since, scheduling(pid)));
         peak = Math.max(peak, usage(pid).residentKiB);
         await sleep(5);
       }
@@ -108,13 +110,12 @@ export class Rig {
       await watching;
     }
     const [seconds, after] = [(performance.now() - start) / 1000, scheduling(pid)];
-    const ran = after.ran - before.ran;
-    const share = ran / (ran + after.waited - before.waited);
+    const share = shareOf(before, after);
     const { p99, max } = await this.#probe(pid);
     await tidy();
     const kept = (await this.#probe(pid)).held - held;
     expect(await this.pid()).toBe(pid);
-    const strain = { loopP99: p99 * share, loopMax: max * share, slowestPing: slowest * share, growth: peak - resident, kept, share, seconds };
+    const strain = { loopP99: p99, loopMax: max, slowestPing: slowest, growth: peak - resident, kept, share, seconds };
     report(`${what}: ${seconds.toFixed(1)} s, ${Math.round(share * 100)} % of a processor; loop p99 ${strain.loopP99.toFixed(0)} ms, max ${strain.loopMax.toFixed(0)} ms; slowest ping ${strain.slowestPing.toFixed(0)} ms; at most ${strain.growth} KiB more, ${kept} KiB kept`);
     return strain;
   }
@@ -145,8 +146,19 @@ export async function ping(bus: Bus): Promise<number> {
   return performance.now() - start;
 }
 
+/** Of the time when the process had something to do, the part when it ran. */
+function shareOf(before: Scheduling, after: Scheduling): number {
+  const [ran, waited] = [after.ran - before.ran, after.waited - before.waited];
+  return ran + waited === 0 ? 1 : ran / (ran + waited);
+}
+
+interface Scheduling {
+  readonly ran: number;
+  readonly waited: number;
+}
+
 /** Nanoseconds that the main thread ran, and that it waited for a processor. proc(5), schedstat */
-function scheduling(pid: number): { ran: number; waited: number } {
+function scheduling(pid: number): Scheduling {
   const [ran, waited] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ').map(Number) as [number, number];
   return { ran, waited };
 }

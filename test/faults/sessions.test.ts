@@ -62,8 +62,8 @@ test('500 at once: all are secured, or say why not, within a minute; then what t
   expect(channels.length + reasons.length).toBe(hostCount * guestCount);
   expect(reasons.filter((name) => !name.startsWith('org.freedesktop.Telepathy.Error.'))).toEqual([]);
   expect(seconds).toBeLessThan(60);
-  // How many the machine makes in the twenty seconds that each may take is its own affair; that none is made is not.
-  expect(channels.length).toBeGreaterThan(0);
+  // How many the machine makes in the twenty seconds that each may take is its own affair: what of a processor of its own would be a quarter of them.
+  expect(channels.length).toBeGreaterThan(0.25 * strain.share * hostCount * guestCount);
   expect(strain.loopP99).toBeLessThan(200);
   expect(strain.slowestPing).toBeLessThan(500);
   expect(strain.growth).toBeLessThan(256 * 1024);
