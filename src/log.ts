@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 
 export type Log = Logger;
 
-/** Keys that never reach the log, whatever object carries them. Bodies and key material are not handed to the log at all. */
+/** Keys that never reach the log, in what is logged and in the objects right inside. Bodies and key material are not handed to the log at all. */
 const secrets = ['password', 'secret', 'passphrase', 'body', 'privateKey', 'key', 'auth', 'challenge', 'response'];
 
 /** A logger at `level` (trace, debug, info, warn, error, fatal, silent), writing JSON lines to standard error at once. */

@@ -261,8 +261,9 @@ export class Router {
     const { id, from: to } = stanza.attrs;
     const isError = answer !== undefined && 'condition' in answer;
     try {
-      // An empty result says only that something has come: a packet of its own, which wakes the other end, is too much for that.
-      this.#options.send(xml('iq', { type: isError ? 'error' : 'result', id, to }, isError ? errorElement(answer) : answer), answer === undefined);
+      // That something has come, and nothing else, needs no packet of its own, which wakes the other end. A ping wants to know how long it takes.
+      const along = answer === undefined && stanza.attrs.type === 'set';
+      this.#options.send(xml('iq', { type: isError ? 'error' : 'result', id, to }, isError ? errorElement(answer) : answer), along);
     } catch (error) {
       const level = error instanceof HushError ? 'debug' : 'error';
       this.#log[level]({ err: error }, 'an answer could not be sent');
