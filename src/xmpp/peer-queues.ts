@@ -16,13 +16,34 @@ export interface PeerQueuesOptions<Item> {
   readonly onPressure: (isHigh: boolean) => void;
 }
 
-/** Milliseconds of work before the event loop gets its turn. */
+/** Milliseconds of work, of all queues of the process together, before the event loop gets its turn. */
 const sliceMs = 8;
 /** Items waiting for the process, or for one peer: above the first there is pressure, below the second no longer. */
 const highWater = 512;
 const lowWater = 64;
 /** A peer whose item takes longer is stuck: what waits for it is its own affair, and no pressure on the others. */
 const stuckMs = 1_000;
+
+/** Queues that have something to do, in the order in which they get their time; each works until the time it is given. */
+const ready: ((sliceEnd: number) => void)[] = [];
+let isTurnComing = false;
+
+function whenReady(run: (sliceEnd: number) => void): void {
+  ready.push(run);
+  if (!isTurnComing) setImmediate(runReady);
+  isTurnComing = true;
+}
+
+function runReady(): void {
+  const sliceEnd = performance.now() + sliceMs;
+  try {
+    do ready.shift()?.(sliceEnd);
+    while (ready.length > 0 && performance.now() < sliceEnd);
+  } finally {
+    isTurnComing = ready.length > 0;
+    if (isTurnComing) setImmediate(runReady);
+  }
+}
 
 /** Items run in the order they came in, except behind a busy peer. They run in later turns of the event loop, never inside `push`. */
 export class PeerQueues<Item> {
@@ -89,14 +110,14 @@ export class PeerQueues<Item> {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    setImmediate(() => {
+    whenReady((sliceEnd) => {
       this.#isScheduled = false;
-      this.#run();
+      this.#run(sliceEnd);
     });
   }
 
-  #run(): void {
-    this.#sliceEnd = performance.now() + sliceMs;
+  #run(sliceEnd: number): void {
+    this.#sliceEnd = sliceEnd;
     for (let peer = this.#next(); peer !== undefined; peer = this.#next()) {
       this.#turn(peer);
       if (performance.now() > this.#sliceEnd) break;

@@ -47,6 +47,36 @@ describe('queues of peers', () => {
     expect(queues.waiting('a')).toBe(0);
   });
 
+  test('of all accounts together leave the event loop its turn, and all get on', async () => {
+    const [one, count] = [2, 40];
+    const done = new Map<string, number>();
+    const accounts = Array.from({ length: 10 }, (_, at) => `account ${at}`);
+    let worked = 0;
+    for (const account of accounts) {
+      const queues = new PeerQueues<number>({
+        work: () => {
+          const end = performance.now() + one;
+          while (performance.now() < end);
+          worked += 1;
+          done.set(account, (done.get(account) ?? 0) + 1);
+          return undefined;
+        },
+        onPressure: () => undefined,
+      });
+      for (let item = 0; item < count; item += 1) queues.push('peer', item);
+    }
+    const perTurn: number[] = [];
+    while (worked < accounts.length * count) {
+      const before = worked;
+      await nextTurn();
+      perTurn.push(worked - before);
+      // Nobody is served only when the others have nothing left.
+      if (worked > 200 && worked < 220) expect(done.size).toBe(accounts.length);
+    }
+    // Items of 2 ms in a slice of 8: four, and the one that begins before its end.
+    expect(Math.max(...perTurn)).toBeLessThanOrEqual(5);
+  });
+
   test('give the event loop its turn during a flood, and tell of the pressure once each way [fault-9]', async () => {
     const pressure: boolean[] = [];
     let done = 0;
