@@ -142,6 +142,11 @@ export class ExportedObject<M extends InterfacesOf<M> = InterfaceMap> {
     return readAll(this.#interface(name), this.#link.log);
   }
 
+  /** One property's value now, with its type, as Properties.Get answers. Throws what `BoundInterface.read` throws. */
+  read(name: keyof M & string, property: string): Variant {
+    return this.#interface(name).read(property);
+  }
+
   /** The object is no more: it answers nothing and emits nothing, and the calls it is working on are aborted (they may still reply). */
   unexport(): void {
     const listeners = this.#unexportListeners;

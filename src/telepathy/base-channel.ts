@@ -132,8 +132,8 @@ export class BaseChannel {
   #readImmutable(object: ExportedObject): VariantMap {
     const immutable: VariantMap = new Map(this.#options.immutable);
     for (const name of this.#interfaces.keys()) {
-      for (const [property, value] of object.getAll(name)) {
-        if (interfaceTables[name].properties[property]?.emitsChange === 'const') immutable.set(`${name}.${property}`, value);
+      for (const [property, { emitsChange }] of Object.entries(interfaceTables[name].properties)) {
+        if (emitsChange === 'const') immutable.set(`${name}.${property}`, object.read(name, property));
       }
     }
     return immutable;

@@ -316,6 +316,30 @@ describe('a channel', () => {
     expect(await traffic.take()).toEqual(['Closed', 'ChannelClosed']);
   });
 
+  test('reads what it announces, and nothing that may cost more', () => {
+    const read: string[] = [];
+    const property = <T>(name: string, value: T): (() => T) => () => {
+      read.push(name);
+      return value;
+    };
+    const channel = new BaseChannel(account.connection, { name: 'frugal', type: TEXT, targetHandleType: 1, target: 1, targetId: 'x', requested: false, initiator: 0 });
+    channel.addInterface(TEXT, { methods: { AcknowledgePendingMessages: () => undefined, GetMessageTypes: () => [], ListPendingMessages: () => [], Send: () => undefined } });
+    channel.addInterface(MESSAGES, {
+      methods: { SendMessage: () => '', GetPendingMessageContent: () => new Map() },
+      properties: {
+        SupportedContentTypes: property('SupportedContentTypes', ['text/plain']),
+        MessageTypes: property('MessageTypes', [0]),
+        MessagePartSupportFlags: property('MessagePartSupportFlags', 0),
+        DeliveryReportingSupport: property('DeliveryReportingSupport', 0),
+        PendingMessages: property('PendingMessages', []),
+      },
+    });
+    channel.export();
+    expect(read).toEqual(['SupportedContentTypes', 'MessageTypes', 'MessagePartSupportFlags', 'DeliveryReportingSupport']);
+    expect(channel.immutableProperties().get(`${MESSAGES}.SupportedContentTypes`)).toEqual(new Variant('as', ['text/plain']));
+    channel.close();
+  });
+
   test('without its type is a mistake, and one of a connection that has ended is refused', async () => {
     const options = { name: 'bare', type: TEXT, targetHandleType: 0, target: 0, targetId: '', requested: false, initiator: 0 } as const;
     expect(() => new BaseChannel(account.connection, options).export()).toThrow('lacks its type');
