@@ -44,8 +44,8 @@ export interface Surroundings {
   readonly closeMs?: number;
   /** And for the first answer on a resumed stream, default 10 000. */
   readonly answerMs?: number;
-  /** And for an element to be whole once it has begun, default 60 000. */
-  readonly elementMs?: number;
+  /** And for an element that comes drop by drop, default 60 000. */
+  readonly dripMs?: number;
 }
 
 export interface ClientEvents {

@@ -191,7 +191,7 @@ export class XmppClient implements Session {
       ...(this.#login && sameAs(this.#login)),
       strongest: this.#surroundings.strongest ?? strongest,
       limitMs: this.#surroundings.loginMs ?? 30_000,
-      elementMs: this.#surroundings.elementMs,
+      dripMs: this.#surroundings.dripMs,
       log,
     };
   }

@@ -40,7 +40,7 @@ export interface LoginOptions {
   /** Milliseconds for all of it, people's answers not counted. */
   readonly limitMs: number;
   /** Of the stream, once it flows. */
-  readonly elementMs: number | undefined;
+  readonly dripMs: number | undefined;
   readonly log: Log;
 }
 
@@ -95,7 +95,7 @@ export async function logIn<T>(options: LoginOptions, signal: AbortSignal, compl
 
 async function logInAt<T>(target: Target, options: LoginOptions, deadline: Deadline, complete: (login: Login) => Promise<T>): Promise<T> {
   const { signal } = deadline;
-  const stream = new XmlStream(await connectTcp(target, signal), { domain: domainOf(options.account), log: options.log, elementMs: options.elementMs });
+  const stream = new XmlStream(await connectTcp(target, signal), { domain: domainOf(options.account), log: options.log, dripMs: options.dripMs });
   const onAbort = (): void => {
     const reason = signal.reason as HushError;
     stream.destroy(reason, reason.condition === 'network-error' ? 'lost' : 'failed');

@@ -27,12 +27,13 @@ export interface FlowHandlers {
 /** Elements the server may send ahead while the stream is negotiated. */
 const maxAhead = 16;
 /**
- * Milliseconds for an element to be whole once it has begun, while the stream flows: as long as servers are given to be silent, and enough for the 256 KiB that they relay at most
- * over a line of 35 kbit/s. Each byte of it is a sign of life, so the keep-alive does not end it.
+ * An element that has begun is looked at again and again until it is whole, while the stream flows. A look counts when something has come since the last one, and less than this:
+ * after so many the server is one that drips, within these milliseconds if it does so all the time. The keep-alive takes each byte for a sign of life. Silence is for that one to judge,
+ * ours (we do not read) and theirs; and whoever gets on, however slowly, will be through: an element has no more than 2 MiB.
  */
-const maxElementMs = 60_000;
-/** It is looked at so many times. While the process stood still, or we did not read by our own will, the server could not go on: that counts as one look at most. */
+const meagreBytes = 4096;
 const looks = 12;
+const maxDripMs = 60_000;
 /** Milliseconds that what need not leave alone waits for company. */
 const companyMs = 20;
 /** Milliseconds for the last bytes to leave. */
@@ -64,7 +65,7 @@ export class XmlStream {
   #surplus = 0;
 
   #flow: FlowHandlers | undefined;
-  readonly #elementMs: number;
+  readonly #dripMs: number;
   /** Runs while an element is not whole. */
   #elementTimer: NodeJS.Timeout | undefined;
   #lastReceived = performance.now();
@@ -79,10 +80,10 @@ export class XmlStream {
   readonly #unsent: Element[] = [];
   #batch = 0;
 
-  constructor(socket: Socket, options: { domain: string; log: Log; elementMs?: number | undefined }) {
+  constructor(socket: Socket, options: { domain: string; log: Log; dripMs?: number | undefined }) {
     this.#domain = options.domain;
     this.#log = options.log;
-    this.#elementMs = options.elementMs ?? maxElementMs;
+    this.#dripMs = options.dripMs ?? maxDripMs;
     this.#ended = new Promise((_, reject) => (this.#rejectEnded = reject));
     this.#ended.catch(() => undefined);
     this.#wire = new Wire(options.domain, { data: (bytes) => this.#received(bytes), element: (element) => this.#arrived(element) });
@@ -200,7 +201,6 @@ export class XmlStream {
   send(element: Element, along = false): number {
     const text = serialize(element);
     this.write(text, along);
-    // Afterwards: what is written may first send off what waited before it.
     this.#unsent.push(element);
     this.#batch += 1;
     return text.length;
@@ -231,6 +231,7 @@ export class XmlStream {
   }
 
   pause(): void {
+    if (this.#isClosing) return;
     this.#isPaused = true;
     this.#socket.pause();
   }
@@ -258,8 +259,10 @@ export class XmlStream {
     if (this.#end !== undefined) return;
     this.write(this.#wire.footer());
     this.#isClosing = true;
+    this.#stopWatching();
     this.#flush();
-    this.#socket.resume();
+    // The server's own end is behind whatever has not been read.
+    this.resume();
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => this.#finish({ kind: 'closed' }), ms);
       this.#onEnd = () => {
@@ -299,16 +302,18 @@ export class XmlStream {
 
   /** What comes byte by byte may come for ever, and nothing behind it comes at all. */
   #watchElement(): void {
-    if (this.#flow === undefined || this.#parser?.isMidway !== true || this.#elementTimer !== undefined) return;
+    if (this.#flow === undefined || this.#isClosing || this.#parser?.isMidway !== true || this.#elementTimer !== undefined) return;
     this.#look(looks);
   }
 
   #look(left: number): void {
+    const before = this.#surplus;
     this.#elementTimer = setTimeout(() => {
-      const after = this.#isPaused ? left : left - 1;
+      const came = this.#surplus - before;
+      const after = came > 0 && came < meagreBytes ? left - 1 : left;
       if (after > 0) this.#look(after);
       else this.refuse('connection-timeout', new HushError('connection-lost', 'the server does not finish what it has begun to say'));
-    }, this.#elementMs / looks);
+    }, this.#dripMs / looks);
   }
 
   #stopWatching(): void {

@@ -324,11 +324,11 @@ describe('after the login', () => {
   });
 
   describe('a stanza that comes drop by drop [C9]', () => {
-    const elementMs = 1_000;
+    const dripMs = 1_000;
     const stanza = `<message from='bob@example.test/x'><body>${'x'.repeat(100)}</body></message>`;
 
     test.each(['<message><body>', '<', '<message/><message '])('and does not end, from %j on, is the end of the stream, though bytes come all the time', async (start) => {
-      const { client, session } = await online({ keepaliveSeconds: 0.5, surroundings: { elementMs } });
+      const { client, session } = await online({ keepaliveSeconds: 0.5, surroundings: { dripMs } });
       const closed = next(client, 'closed');
       const over = new AbortController();
       session.send(start);
@@ -343,7 +343,7 @@ describe('after the login', () => {
     });
 
     test('is taken when it is whole in time, one after the other for longer than that', async () => {
-      const { client, session } = await online({ surroundings: { elementMs } });
+      const { client, session } = await online({ surroundings: { dripMs } });
       session.forbid({ name: 'error' });
       const half = stanza.length >> 1;
       const start = performance.now();
@@ -352,17 +352,48 @@ describe('after the login', () => {
       for (let at = 0; at < 4; at += 1) await session.sendInPieces(stanza.slice(half) + stanza.slice(0, half), half, 200);
       session.send(stanza.slice(half));
       await session.sync();
-      expect(performance.now() - start).toBeGreaterThan(1.2 * elementMs);
+      expect(performance.now() - start).toBeGreaterThan(1.2 * dripMs);
       expect(client.isSuspended).toBe(false);
     });
 
+    test('is taken when it is only large, and the line slow', async () => {
+      const { client, session } = await online({ surroundings: { dripMs } });
+      session.forbid({ name: 'error' });
+      const start = performance.now();
+      session.send('<message from="bob@example.test/x"><body>');
+      await session.sendInPieces('x'.repeat(50 * 5000), 5000, 30);
+      session.send('</body></message>');
+      await session.sync();
+      expect(performance.now() - start).toBeGreaterThan(1.2 * dripMs);
+      expect(client.isSuspended).toBe(false);
+    });
+
+    test('is not the end when nothing comes any more: whether anybody is there, the keep-alive finds out', async () => {
+      const { client, session } = await online({ surroundings: { dripMs } });
+      session.forbid({ name: 'error' });
+      session.send(stanza.slice(0, 50));
+      await new Promise((resolve) => setTimeout(resolve, 2 * dripMs));
+      expect(client.isSuspended).toBe(false);
+      session.send(stanza.slice(50));
+      await session.sync();
+    });
+
+    test('does not keep us from leaving', async () => {
+      const { client, session } = await online({ surroundings: { dripMs, closeMs: 2 * dripMs } });
+      session.send(stanza.slice(0, 50));
+      const closed = next(client, 'closed');
+      const gone = client.close();
+      expect((await closed)[0]).toBeUndefined();
+      await gone;
+    });
+
     test('is taken when it is we who do not read', async () => {
-      const { client, session } = await online({ surroundings: { elementMs } });
+      const { client, session } = await online({ surroundings: { dripMs } });
       session.forbid({ name: 'error' });
       session.send(`<iq type='get' id='before' from='example.test' to='${session.jid}'><ping xmlns='urn:xmpp:ping'/></iq>${stanza.slice(0, 50)}`);
       await session.expect({ name: 'iq', id: 'before' });
       client.pause();
-      await new Promise((resolve) => setTimeout(resolve, 2 * elementMs));
+      await new Promise((resolve) => setTimeout(resolve, 2 * dripMs));
       session.send(stanza.slice(50));
       client.resume();
       await session.sync();
