@@ -5,7 +5,7 @@ import { Failure, isAbsence, notRunning } from './failure.ts';
 import { clean } from './print.ts';
 import { Remote } from '../bus/remote.ts';
 import { ACCOUNT_MANAGER, CONNECTION, SECURITY } from './interfaces.ts';
-import { lastElement, managedAccounts } from './managed.ts';
+import { lastElement, managedAccounts, nobody } from './managed.ts';
 import type { ManagedAccount } from './managed.ts';
 
 const daemon = 'org.freedesktop.DBus';
@@ -46,7 +46,7 @@ export async function findAccounts(bus: Bus): Promise<Accounts> {
 export async function chooseAccount(bus: Bus, wanted: string | undefined): Promise<Account> {
   const { isRunning, accounts } = await findAccounts(bus);
   if (!isRunning) throw notRunning();
-  const fitting = wanted === undefined ? accounts : await calledSo(accounts, wanted, () => managedAccounts(bus));
+  const fitting = wanted === undefined ? accounts : await calledSo(accounts, wanted, () => managedAccounts(bus).catch(nobody));
   const [only] = fitting;
   if (only !== undefined && fitting.length === 1) return only;
   const names = accounts.map(({ jid, name }) => `${clean(jid)} (${name})`);

@@ -38,6 +38,12 @@ export interface ManagedOptions {
   readonly mayStart?: boolean;
 }
 
+/** For a Mission Control that does not answer, where what it knows is not needed. */
+export function nobody(error: unknown): readonly ManagedAccount[] {
+  if (error instanceof Failure) return [];
+  throw error;
+}
+
 /** Every account of hush that Mission Control could bring online. Rejects with BusError where it may be started and cannot, with Failure where it does not answer. */
 export async function managedAccounts(bus: Bus, { mayStart = false }: ManagedOptions = {}): Promise<ManagedAccount[]> {
   if (!mayStart && !(await isOnBus(bus))) return [];

@@ -9,7 +9,8 @@ import { conditionOf } from '../errors.ts';
 import type { Account } from './accounts.ts';
 import { Failure, remoteFailure } from './failure.ts';
 import { ACCOUNT, ACCOUNT_MANAGER, CHANNEL, REQUESTS, SECURABLE, TEXT } from './interfaces.ts';
-import { managedAccounts } from './managed.ts';
+import { managedAccounts, nobody } from './managed.ts';
+import type { ManagedAccount } from './managed.ts';
 
 const DISPATCHER = 'org.freedesktop.Telepathy.ChannelDispatcher';
 const REQUEST = 'org.freedesktop.Telepathy.ChannelRequest';
@@ -27,14 +28,19 @@ export async function openConversation(account: Account, contact: string, demand
     [`${SECURABLE}.Encrypted`, bool(true)],
     ...(demands.length > 0 ? [[`${SECURABLE}.RequiredProperties`, new Variant('as', demands)] as const] : []),
   ]);
-  const managed = await managedAccount(account);
+  // With a Mission Control that is not there, or hangs, hush can be asked itself; no window shows it then.
+  const managed = pathIn(await managedAccounts(bus).catch(nobody), account);
   if (managed === undefined) await account.connection.call(REQUESTS, 'EnsureChannel', request);
   else await dispatch(bus, managed, request, contact);
 }
 
 /** The path of the account whose connection this is in Mission Control, if that runs and knows it. */
-export async function managedAccount({ connection }: Account): Promise<string | undefined> {
-  return (await managedAccounts(connection.bus)).find((managed) => managed.connection === connection.path)?.path;
+export async function managedAccount(account: Account): Promise<string | undefined> {
+  return pathIn(await managedAccounts(account.connection.bus), account);
+}
+
+function pathIn(managed: readonly ManagedAccount[], { connection }: Account): string | undefined {
+  return managed.find((one) => one.connection === connection.path)?.path;
 }
 
 /** Changes a parameter of an account for as long as it exists. */

@@ -29,6 +29,8 @@ export class Lock {
   #told: TrustLevel = TrustLevel.notPrivate;
   /** An object, so that it is not mixed up with a later one in the same words. */
   #question: { readonly text: string } | undefined;
+  /** The one that is being answered: nobody else is to be asked it. */
+  #answering: { readonly text: string } | undefined;
 
   constructor(channel: Remote, listener: LockListener) {
     this.#channel = channel;
@@ -65,7 +67,7 @@ export class Lock {
 
   /** What the contact asks and waits for an answer to; may be '', which is a question too. undefined for nothing. */
   get question(): string | undefined {
-    return this.#question?.text;
+    return this.#question === this.#answering ? undefined : this.#question?.text;
   }
 
   /** Whether this is the fingerprint of the contact's key in the session that lives. */
@@ -116,9 +118,14 @@ export class Lock {
 
   async answerSecret(secret: string): Promise<void> {
     const question = this.#question;
-    await translated(this.#channel.call(PEER_AUTHENTICATION, 'AnswerSharedSecret', secret));
-    // That one without words is answered, no property tells.
-    if (this.#question === question) this.#question = undefined;
+    this.#answering = question;
+    try {
+      await translated(this.#channel.call(PEER_AUTHENTICATION, 'AnswerSharedSecret', secret));
+      // That one without words is answered, no property tells.
+      if (this.#question === question) this.#question = undefined;
+    } finally {
+      this.#answering = undefined;
+    }
   }
 
   async abortSecret(): Promise<void> {

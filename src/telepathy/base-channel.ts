@@ -1,5 +1,4 @@
 /** One channel on the bus: what all types of channel have in common. Telepathy specification, Channel and Channel.Interface.Destroyable. */
-import { interfaceTables } from '../bus/interfaces.ts';
 import type { InterfaceMap, InterfaceName } from '../bus/interfaces.ts';
 import type { ExportedObject, Implementation, Properties } from '../bus/object.ts';
 import { objectPath } from '../bus/types.ts';
@@ -132,7 +131,7 @@ export class BaseChannel {
   #readImmutable(object: ExportedObject): VariantMap {
     const immutable: VariantMap = new Map(this.#options.immutable);
     for (const name of this.#interfaces.keys()) {
-      for (const [property, { emitsChange }] of Object.entries(interfaceTables[name].properties)) {
+      for (const [property, { emitsChange }] of object.interfaces.get(name)?.properties ?? []) {
         if (emitsChange === 'const') immutable.set(`${name}.${property}`, object.read(name, property));
       }
     }
