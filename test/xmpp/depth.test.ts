@@ -94,6 +94,7 @@ describe('recursion', () => {
     'telepathy/message-parts.ts sizeOf': 'the depth of variants is bounded by the codec',
     'security/conversations.ts #expireLater': 'through a timer',
     'security/mechanisms/xtls/liveness.ts #ping': 'through a timer',
+    'xmpp/peer-queues.ts runReady': 'in a later turn of the event loop',
     'xmpp/stream.ts #look': 'through a timer',
     'xmpp/router.ts #offer': 'as deep as there are handlers',
   };

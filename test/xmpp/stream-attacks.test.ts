@@ -345,12 +345,16 @@ describe('after the login', () => {
     test('is taken when it is whole in time, one after the other for longer than that', async () => {
       const { client, session } = await online({ surroundings: { dripMs } });
       session.forbid({ name: 'error' });
-      const half = stanza.length >> 1;
       const start = performance.now();
-      session.send(stanza.slice(0, half));
-      // The end of each comes together with the beginning of the next: there is always one that is not whole.
-      for (let at = 0; at < 4; at += 1) await session.sendInPieces(stanza.slice(half) + stanza.slice(0, half), half, 200);
-      session.send(stanza.slice(half));
+      let begun = 20;
+      session.send(stanza.slice(0, begun));
+      // The end of each comes together with the beginning of the next: there is always one that is not whole, and a little more of it at every look.
+      for (let at = 0; at < 16; at += 1) {
+        await new Promise((resolve) => setTimeout(resolve, dripMs / 11));
+        session.send(stanza.slice(begun) + stanza.slice(0, begun + 5));
+        begun += 5;
+      }
+      session.send(stanza.slice(begun));
       await session.sync();
       expect(performance.now() - start).toBeGreaterThan(1.2 * dripMs);
       expect(client.isSuspended).toBe(false);
