@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { hazeBusName, hazeService } from '../harness/haze.ts';
 import { hushBusName, hushService } from '../harness/hush.ts';
 import type { Prosody } from '../harness/prosody.ts';
-import { startSession } from '../harness/session.ts';
+import { ended, startSession } from '../harness/session.ts';
 import type { Service, Session } from '../harness/session.ts';
 import { TelepathyClient } from '../harness/telepathy-client.ts';
 import type { TelepathyConnection } from '../harness/telepathy-client.ts';
@@ -73,9 +73,9 @@ export class Contestant {
   async end(): Promise<void> {
     const pid = await this.pid();
     if (pid === 0) return;
-    const gone = this.session.gone(this.#busName);
     process.kill(pid, 'SIGTERM');
-    await gone;
+    // Its own name goes first; those of its connections last as long as it does.
+    await ended(pid);
   }
 
   /** Ended and started again: nothing is warm, nothing is left from before. */

@@ -155,7 +155,7 @@ async function writeService(directory: string, serviceDir: string, service: Serv
 }
 
 /** Waits for the end of a process that is not our child; one that does not end within 5 s is killed. Only a pid that we know to be ours. */
-async function ended(pid: number): Promise<void> {
+export async function ended(pid: number): Promise<void> {
   for (const deadline = performance.now() + 5_000; isRunning(pid); ) {
     if (performance.now() > deadline) process.kill(pid, 'SIGKILL');
     // There is no event for it: the kernel tells only parents.
