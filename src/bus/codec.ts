@@ -10,8 +10,7 @@ import type { Reader } from './reader.ts';
 import { isSignature, maxDepth, parseSignature } from './signature.ts';
 import type { BasicCode, TypeNode } from './signature.ts';
 import { Variant } from './types.ts';
-import { wrong } from './writer.ts';
-import type { Writer } from './writer.ts';
+import { Writer, wrong } from './writer.ts';
 
 interface Codec {
   readonly alignment: number;
@@ -78,7 +77,8 @@ function compile(type: TypeNode, level: number): Codec {
       if (type.element.kind === 'basic' && type.element.code === 'y') return byteArray;
       return arrayCodec(compile(type.element, level + 1), type.depth);
     case 'dictionary':
-      return dictionaryCodec(type.key.kind === 'basic' && type.key.code === 's' ? textKey : compile(type.key, level + 2), compile(type.value, level + 2), type.depth);
+      if (type.key.kind === 'basic' && type.key.code === 's' && type.value.kind === 'variant') return variantMapCodec(level + 2, type.depth);
+      return dictionaryCodec(compile(type.key, level + 2), compile(type.value, level + 2), type.depth);
     case 'structure':
       return structureCodec(type.fields.map((field) => compile(field, level + 1)), type.depth);
   }
@@ -123,9 +123,6 @@ const basic: Readonly<Record<BasicCode, Codec>> = {
     },
   ),
 };
-
-/** A key that is text: mostly the name of something, and said again and again. */
-const textKey = basicCodec(4, (r) => r.string(), (w, value) => w.key(value));
 
 function noDescriptors(condition: 'invalid-args' | 'invalid-argument'): HushError {
   return new HushError(condition, 'file descriptors are not supported');
@@ -174,6 +171,57 @@ function dictionaryCodec(key: Codec, value: Codec, depth: number): Codec {
         writer.align(8);
         key.encode(writer, entryKey);
         value.encode(writer, entryValue);
+      });
+      writer.endArray(start);
+    },
+  };
+}
+
+/** The key and the signature in an entry of `a{sv}`, as they are written; the same few come again and again. */
+interface Head {
+  readonly signature: string;
+  readonly bytes: Uint8Array;
+  readonly inner: Codec;
+}
+
+const heads = new Map<unknown, Head>();
+const maxHeads = 512;
+/** Bytes of a head that is kept. */
+const maxHead = 256;
+
+function headOf(key: unknown, signature: string): Head {
+  const known = heads.get(key);
+  if (known?.signature === signature) return known;
+  const inner = single(signature);
+  if (inner === undefined) throw new HushError('invalid-argument', 'a variant does not hold exactly one value');
+  const writer = new Writer(64);
+  writer.string(key);
+  writer.signature(signature);
+  // A copy of its own: a Buffer may be a slice of something larger, and keep that.
+  const head = { signature, bytes: new Uint8Array(writer.take()), inner };
+  if (head.bytes.length <= maxHead) {
+    if (heads.size >= maxHeads) heads.clear();
+    heads.set(key, head);
+  }
+  return head;
+}
+
+/** `a{sv}`: most of what is said on a bus. */
+function variantMapCodec(level: number, depth: number): Codec {
+  return {
+    ...dictionaryCodec(basic.s, variantCodec(level), depth),
+    encode(writer, map) {
+      if (!(map instanceof Map)) throw wrong('a{…}', map);
+      const start = writer.startArray(8);
+      const around = writer.depth;
+      // A loop makes an array for each entry, which code that is not compiled yet takes apart slowly.
+      map.forEach((variant: unknown, key: unknown) => {
+        if (!(variant instanceof Variant)) throw wrong('v', variant);
+        const { bytes, inner } = headOf(key, variant.signature);
+        writer.bytes(bytes, 8);
+        enter(writer, level, inner, 'invalid-argument');
+        inner.encode(writer, variant.value);
+        writer.depth = around;
       });
       writer.endArray(start);
     },

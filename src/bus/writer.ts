@@ -7,22 +7,23 @@ const maxArray = 64 * 1024 * 1024;
 /** Bytes of one message, its header included. */
 export const maxMessage = 128 * 1024 * 1024;
 const initialSize = 64 * 1024;
-/** Up to here a loop in JavaScript is faster than a call into native code. */
-const shortString = 128;
-
-/** Keys as they are written, length and NUL included; so many are kept. */
-const writtenKeys = new Map<unknown, Uint8Array>();
-const maxKeys = 512;
+/** Characters up to which room is made for all that a text may come to; the bytes of a longer one are counted first. */
+const shortText = 128;
 
 /** Every method writes one value at the cursor with its alignment, or throws HushError 'invalid-argument' saying which type was wanted, never the value. */
 export class Writer {
   // Zeroed when allocated, and every byte below `pos` has been written: no old memory is ever sent.
-  #bytes = Buffer.alloc(initialSize);
-  #view = viewOf(this.#bytes);
+  #bytes: Buffer;
+  #view: DataView;
   #start = 0;
   pos = 0;
   /** Containers around the signature being written, for what is inside variants. */
   depth = 0;
+
+  constructor(size = initialSize) {
+    this.#bytes = Buffer.alloc(size);
+    this.#view = viewOf(this.#bytes);
+  }
 
   /** Alignment counts from here. */
   startMessage(): number {
@@ -134,23 +135,6 @@ export class Writer {
     this.#view.setUint32(lengthAt, length, true);
   }
 
-  /** As `string`, for what was probably written before. */
-  key(value: unknown): void {
-    const known = writtenKeys.get(value);
-    if (known !== undefined) {
-      const at = this.#take(known.length, 4);
-      this.#bytes.set(known, at);
-      return;
-    }
-    this.align(4);
-    const start = this.pos;
-    this.string(value);
-    if (this.pos - start > shortString) return;
-    if (writtenKeys.size >= maxKeys) writtenKeys.clear();
-    // A copy of its own: a Buffer would be a slice of something larger, and keep that.
-    writtenKeys.set(value, new Uint8Array(this.#bytes.subarray(start, this.pos)));
-  }
-
   path(value: unknown): void {
     if (typeof value !== 'string' || !isObjectPath(value)) throw wrong('o', value);
     this.string(value);
@@ -168,23 +152,10 @@ export class Writer {
   /** Writes `value` and a NUL; returns the bytes of `value`. */
   #text(value: string): number {
     const start = this.pos;
-    if (value.length <= shortString) {
-      this.#ensure(shortString + 1);
-      const bytes = this.#bytes;
-      let at = start;
-      let code = 0;
-      for (let i = 0; i < value.length && (code = value.charCodeAt(i)) !== 0 && code < 0x80; i++) bytes[at++] = code;
-      if (at - start === value.length) {
-        bytes[at] = 0;
-        this.pos = at + 1;
-        return value.length;
-      }
-    }
-    const length = Buffer.byteLength(value, 'utf8');
-    this.#ensure(length + 1);
+    this.#ensure((value.length <= shortText ? value.length * 3 : Buffer.byteLength(value)) + 1);
+    const length = this.#bytes.write(value, start);
     if (value.includes('\0')) throw new HushError('invalid-argument', 'a string contains NUL');
     if (length !== value.length && /\p{Surrogate}/u.test(value)) throw new HushError('invalid-argument', 'a string is not well-formed');
-    this.#bytes.write(value, start, length, 'utf8');
     this.#bytes[start + length] = 0;
     this.pos = start + length + 1;
     return length;
@@ -198,6 +169,12 @@ export class Writer {
     this.#ensure(value.length);
     this.#bytes.set(value, this.pos);
     this.pos += value.length;
+  }
+
+  /** What has been written elsewhere, for a place with this alignment. */
+  bytes(written: Uint8Array, alignment: number): void {
+    const at = this.#take(written.length, alignment);
+    this.#bytes.set(written, at);
   }
 
   /** Leaves room for an array's length and goes to its first element. Returns what `endArray` wants. */

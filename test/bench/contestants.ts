@@ -73,9 +73,10 @@ export class Contestant {
   async end(): Promise<void> {
     const pid = await this.pid();
     if (pid === 0) return;
+    // Its own name goes first, those of its connections last as long as it does; and the bus must have seen it go, or the next start finds it running.
+    const gone = this.session.gone(this.#busName);
     process.kill(pid, 'SIGTERM');
-    // Its own name goes first; those of its connections last as long as it does.
-    await ended(pid);
+    await Promise.all([gone, ended(pid)]);
   }
 
   /** Ended and started again: nothing is warm, nothing is left from before. */
