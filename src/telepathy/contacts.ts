@@ -11,11 +11,16 @@ import type { Handle, HandleRepository } from './handles.ts';
 /** What an interface knows of a contact now, without asking the network: by the attribute's short name; undefined where there is nothing to say. */
 export type AttributeProviders = Readonly<Record<string, (handle: Handle) => Variant | undefined>>;
 
+/** `name` in full: `interface/attribute`. */
+interface Attribute {
+  readonly name: string;
+  readonly read: (handle: Handle) => Variant | undefined;
+}
+
 export class Contacts {
   readonly #handles: HandleRepository;
   readonly #requireConnected: () => void;
-  /** By interface: full attribute names (`interface/attribute`), made once, and values. */
-  readonly #providers = new Map<string, [name: string, read: (handle: Handle) => Variant | undefined][]>();
+  readonly #attributes = new Map<string, Attribute[]>();
 
   constructor(handles: HandleRepository, requireConnected: () => void) {
     this.#handles = handles;
@@ -25,8 +30,8 @@ export class Contacts {
 
   /** Makes the attributes of one interface available. Before the connection is exported: the list of interfaces cannot change later. */
   provide(interfaceName: InterfaceName, attributes: AttributeProviders): void {
-    if (this.#providers.has(interfaceName)) throw new InvariantError(`contact attributes of ${interfaceName} twice`);
-    this.#providers.set(interfaceName, Object.entries(attributes).map(([name, read]) => [`${interfaceName}/${name}`, read]));
+    if (this.#attributes.has(interfaceName)) throw new InvariantError(`contact attributes of ${interfaceName} twice`);
+    this.#attributes.set(interfaceName, Object.entries(attributes).map(([name, read]) => ({ name: `${interfaceName}/${name}`, read })));
   }
 
   /** What is known of these contacts on these interfaces; the identifier always. Invalid handles and unknown interfaces are left out. */
@@ -52,17 +57,17 @@ export class Contacts {
           return [handle, this.#reader(interfaces)(handle)];
         },
       },
-      properties: { ContactAttributeInterfaces: () => [...this.#providers.keys()] },
+      properties: { ContactAttributeInterfaces: () => [...this.#attributes.keys()] },
     };
   }
 
   /** All attributes of these interfaces of one valid handle. */
   #reader(interfaces: Iterable<string>): (handle: Handle) => VariantMap {
-    const providers = [...new Set([CONNECTION, ...interfaces])].flatMap((name) => this.#providers.get(name) ?? []);
+    const wanted = [...new Set([CONNECTION, ...interfaces])].flatMap((name) => this.#attributes.get(name) ?? []);
     return (handle) => {
       const attributes: VariantMap = new Map();
-      for (const [name, valueOf] of providers) {
-        const value = valueOf(handle);
+      for (const { name, read } of wanted) {
+        const value = read(handle);
         if (value !== undefined) attributes.set(name, value);
       }
       return attributes;

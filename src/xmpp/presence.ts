@@ -124,12 +124,13 @@ export class PresenceTracker {
   /** The resource to show: highest priority, then the most open, then the one heard of last; the last word of a contact who is not there. */
   best(contact: BareJid): Presence | undefined {
     const known = this.#contacts.get(contact);
+    if (known === undefined) return undefined;
     let best: Presence | undefined;
-    for (const presence of known?.resources.values() ?? []) {
+    for (const presence of known.resources.values()) {
       if (best === undefined || presence.priority > best.priority) best = presence;
       else if (presence.priority === best.priority && shows.indexOf(presence.show) <= shows.indexOf(best.show)) best = presence;
     }
-    return best ?? known?.last;
+    return best ?? known.last;
   }
 
   /** Our own presence as it was last sent; undefined while we are not available. */
