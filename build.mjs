@@ -1,4 +1,4 @@
-// Bundles the shipped programs, one CommonJS file each, and the licences of what is in them; the program hush also holds the code that V8 makes of it.
+// Bundles the shipped programs, one CommonJS file each, and the licences of what is in them. hush is in two: what starts it, and hush.code with the program and what V8 has compiled of it.
 import { spawnSync } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,8 +10,10 @@ const { version } = JSON.parse(await readFile('package.json', 'utf8'));
 
 /** What stands in the place of a module, so that a start does not run what it does not need. */
 const substitutes = {
-  // Of node-forge a start needs ASN.1; the rest is loaded by whoever imports an identity.
-  'node-forge': `module.exports = new Proxy({}, { get: (_, name) => (name === 'asn1' ? require('node-forge/lib/asn1.js') : require('node-forge/lib/index.js')[name]) });`,
+  // Of node-forge an identity needs ASN.1, and who imports one the rest; a start needs nothing.
+  'node-forge': `
+    const asn1 = new Proxy({}, { get: (_, name) => require('node-forge/lib/asn1.js')[name] });
+    module.exports = new Proxy({}, { get: (_, name) => (name === 'asn1' ? asn1 : require('node-forge/lib/index.js')[name]) });`,
   // pino's way to write from another thread; hush has only one.
   'thread-stream': 'module.exports = undefined;',
   worker_threads: 'exports.isMainThread = true;',
@@ -68,52 +70,75 @@ async function licences() {
   return `The programs of hush contain these packages of others.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`;
 }
 
-/**
- * V8 lets the space for what is young grow to 32 MB whenever much is made at once, and gives nothing back: that is half of the memory of a process which has secured
- * a hundred conversations. It costs up to a sixth more processor time in a flood of messages.
- * Said at run time, since whoever starts the program need not know it; before anything is compiled, since the code is kept for these flags only.
- */
-const sparing = `require('node:v8').setFlagsFromString('--semi-space-growth-factor=1');`;
+/** Built-in modules that nobody needs before an account wants to connect. Node takes as long to load them as for all else that a start needs. */
+const late = ['assert', 'child_process', 'crypto', 'dns', 'fs/promises', 'tls', 'v8'];
+
+/** `require` for the program: a late module is loaded by whoever first asks something of it. */
+const lazily = `
+const late = new Set(${JSON.stringify(late)});
+function lazily(id) {
+  if (!late.has(id.replace('node:', ''))) return require(id);
+  let loaded;
+  const load = () => (loaded ??= require(id));
+  return new Proxy(function () {}, { get: (_, name) => load()[name], apply: (_, self, args) => load().apply(self, args) });
+}`;
 
 const program = `(function (exports, require, module, __filename, __dirname) { ${await bundle('src/main.ts')}\n})`;
 
-/** Compiles and starts the program as far as it comes without a bus, and keeps what V8 has compiled by then. */
+/** What starts the program in hush.code. Its form: the bytes of the compiled code (32 bits, little-endian), 4 bytes of nothing, the compiled code, the program in ASCII. */
+const fileOf = (also = '') => `#!/usr/bin/env node
+'use strict';
+${lazily}
+const { readFileSync } = require('node:fs');
+const { Script } = require('node:vm');
+const code = readFileSync(__dirname + '/hush.code');
+const end = 8 + code.readUInt32LE(0);
+// V8 takes the code only if it is the very V8 that made it, with the same flags; any other compiles the program as usual.
+const script = new Script(code.toString('latin1', end), { filename: 'hush.code', ...(end > 8 && { cachedData: code.subarray(8, end) }) });
+${also}script.runInThisContext()(exports, lazily, module, __filename, __dirname);
+`;
+
+function codeOf(compiled) {
+  const head = Buffer.alloc(8);
+  head.writeUInt32LE(compiled.length);
+  if (/[^\0-\x7f]/.test(program)) throw new Error('the program is not ASCII');
+  return Buffer.concat([head, compiled, Buffer.from(program)]);
+}
+
+/** Starts the program, lets it go through what an account goes through, and keeps what V8 has compiled by then. */
 async function compileAhead() {
   const folder = await mkdtemp(join(tmpdir(), 'hush-build-'));
   try {
-    const [source, cache] = ['program.cjs', 'cache'].map((name) => join(folder, name));
-    await writeFile(source, program);
-    const start = `
-      ${sparing}
-      const { readFileSync, writeFileSync } = require('node:fs');
-      const script = new (require('node:vm').Script)(readFileSync(${JSON.stringify(source)}, 'utf8'));
-      const { exit } = process;
-      process.exit = () => {
-        writeFileSync(${JSON.stringify(cache)}, script.createCachedData());
-        exit(0);
-      };
-      process.argv = [process.argv[0], 'hush', '--log-level', 'silent'];
-      script.runInThisContext()({}, require, {}, '', '');`;
+    const [file, code, compiled] = ['hush.cjs', 'hush.code', 'compiled'].map((name) => join(folder, name));
+    await writeFile(code, codeOf(Buffer.alloc(0)));
+    // The code is for the flags with which a program starts.
+    await writeFile(file, fileOf(`process.on('exit', () => {
+  require('node:v8').setFlagsFromString('--semi-space-growth-factor=2');
+  require('node:fs').writeFileSync(${JSON.stringify(compiled)}, script.createCachedData());
+});
+`));
+    const [command, args, expected] = hasBus()
+      ? [process.execPath, ['--import', 'tsx', 'test/harness/rehearsal.ts', file], 0]
+      : [process.execPath, [file, '--log-level', 'silent'], 69];
     const environment = { ...process.env, NODE_OPTIONS: '', DBUS_SESSION_BUS_ADDRESS: `unix:path=${join(folder, 'no-bus')}` };
-    const { status, stderr } = spawnSync(process.execPath, ['-e', start], { env: environment, encoding: 'utf8' });
-    if (status !== 0) throw new Error(`the program does not start: ${stderr}`);
-    return await readFile(cache, 'base64');
+    const { status, stderr } = spawnSync(command, args, { env: environment, encoding: 'utf8' });
+    if (status !== expected) throw new Error(`the program does not do what it should: ${stderr}`);
+    return await readFile(compiled);
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-// V8 takes the code only if it is the very V8 that made it, with the same flags; any other compiles the program as usual.
-const file = `#!/usr/bin/env node
-'use strict';
-${sparing}
-const cachedData = Buffer.from('${await compileAhead()}', 'base64');
-const script = new (require('node:vm').Script)(${JSON.stringify(program)}, { filename: __filename, cachedData });
-script.runInThisContext()(exports, require, module, __filename, __dirname);
-`;
+function hasBus() {
+  const { error } = spawnSync('dbus-daemon', ['--version']);
+  if (error !== undefined) process.stderr.write('build: without dbus-daemon hush cannot be tried here; it will compile more while it runs\n');
+  return error === undefined;
+}
+
 await mkdir('dist', { recursive: true });
+await writeFile('dist/hush.code', codeOf(await compileAhead()));
 const script = async (entry) => `#!/usr/bin/env node\n${await bundle(entry)}`;
-for (const [name, text] of [['hush.cjs', file], ['hushctl.cjs', await script('src/ctl/main.ts')], ['hush-ktp.cjs', await script('src/ktp/main.ts')]]) {
+for (const [name, text] of [['hush.cjs', fileOf()], ['hushctl.cjs', await script('src/ctl/main.ts')], ['hush-ktp.cjs', await script('src/ktp/main.ts')]]) {
   await writeFile(join('dist', name), text);
   await chmod(join('dist', name), 0o755);
 }

@@ -14,7 +14,7 @@ const home = process.env.HOME || homedir();
 const dataHome = absolute(process.env.XDG_DATA_HOME) ?? join(home, '.local/share');
 /** Whether this hush lies beside the service file that starts it for every user, as a Debian package puts it: then a user needs no copy of it. */
 const isShared = existsSync(join(source, `../dbus-1/services/${busName}.service`));
-const bundle = join(dataHome, 'hush/hush.cjs');
+const [bundle, code] = ['hush.cjs', 'hush.code'].map((name) => join(dataHome, 'hush', name));
 const client = join(dataHome, 'hush/hushctl.cjs');
 const ktpCopy = join(dataHome, 'hush/hush-ktp.cjs');
 const ktpBundle = isShared ? join(source, 'dist/hush-ktp.cjs') : ktpCopy;
@@ -26,6 +26,7 @@ const isLinked = existsSync(launcher) && realpathSync(launcher) === join(realpat
 
 /** Every file of ours: where it goes, what is in it. Nothing else is written or removed. */
 const files = [
+  { path: code, mode: 0o644, content: () => readFileSync(join(source, 'dist/hush.code')) },
   { path: bundle, mode: 0o755, content: () => readFileSync(join(source, 'dist/hush.cjs'), 'utf8') },
   { path: client, mode: 0o755, content: () => readFileSync(join(source, 'dist/hushctl.cjs'), 'utf8') },
   // By its own Node, as hush has it, and under a name without .cjs, which Node would take for a module beside a package.json that says so.
@@ -60,11 +61,11 @@ function main([action, ...options]) {
 /** `withKtp`: the lock of KDE Telepathy, too. Without it, one that is there stays as it is. */
 function install(withKtp) {
   const wanted = [...(isShared ? [] : files), ...(withKtp ? ktpFiles.filter(({ isCopy }) => !isShared || !isCopy) : [])];
-  for (const program of ['dist/hush.cjs', 'dist/hushctl.cjs', ...(withKtp ? ['dist/hush-ktp.cjs'] : [])]) if (!existsSync(join(source, program))) fail(`${program} is missing: run \`npm run build\` first`, 1);
-  // All texts before the first write: a path that cannot be written into a service file leaves nothing behind.
-  const texts = wanted.map((file) => ({ ...file, text: file.content() }));
-  for (const { path, mode, text } of texts) say(write(path, text, mode) ? 'written' : 'unchanged', path);
-  if (texts.length > 0) announce(true);
+  for (const program of ['dist/hush.cjs', 'dist/hush.code', 'dist/hushctl.cjs', ...(withKtp ? ['dist/hush-ktp.cjs'] : [])]) if (!existsSync(join(source, program))) fail(`${program} is missing: run \`npm run build\` first`, 1);
+  // All contents before the first write: a path that cannot be written into a service file leaves nothing behind.
+  const ready = wanted.map((file) => ({ ...file, content: file.content() }));
+  for (const { path, mode, content } of ready) say(write(path, content, mode) ? 'written' : 'unchanged', path);
+  if (ready.length > 0) announce(true);
   console.log(isShared ? `\nhush is installed for every user, in ${source}.` : `\nhush runs with ${process.execPath}. Install again when that moves.`);
   if (isShared && existsSync(bundle)) console.log(`Your own copy, ${bundle}, goes before it, until you take it away: hush uninstall`);
   console.log('Next: add your account in your Telepathy client, or here: hushctl add me@example.org');
@@ -129,12 +130,12 @@ function attempt(who, work) {
 }
 
 /** Writes all at once, so that nobody sees half a file. True unless it was the same already. */
-function write(path, text, mode) {
-  if (existsSync(path) && readFileSync(path, 'utf8') === text && (statSync(path).mode & 0o777) === mode) return false;
+function write(path, content, mode) {
+  if (existsSync(path) && readFileSync(path).equals(Buffer.from(content)) && (statSync(path).mode & 0o777) === mode) return false;
   // No other user may write there, whatever the umask: hush would not keep its own files in such a folder.
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}`);
-  writeFileSync(temporary, text);
+  writeFileSync(temporary, content);
   chmodSync(temporary, mode);
   renameSync(temporary, path);
   return true;

@@ -39,6 +39,7 @@ const files = {
   '/usr/share/accounts/services/kde/ktp-hush-im.service': text('data/kde/ktp-hush-im.service'),
   '/usr/share/bash-completion/completions/hushctl': text('data/hushctl.bash'),
   ...Object.fromEntries(['hush-ktp.1', 'hush.1', 'hushctl.1'].map((page) => [`/usr/share/man/man1/${page}.gz`, packed(text(`data/man/${page}`))])),
+  [`${home}/dist/hush.code`]: readFileSync(join(source, 'dist/hush.code')),
   '/usr/share/doc/hush/changelog.gz': packed(changelog),
   '/usr/share/doc/hush/copyright': copyright(),
 };

@@ -3,7 +3,7 @@
  * Source: DerivedJoiningType.txt and DerivedCombiningClass.txt of Unicode 14. A letter added since counts as one that joins nothing: a joiner beside it is refused.
  */
 
-import { lazy } from './lazy.ts';
+import { lazy } from '../lazy.ts';
 
 /** "620 622-625" → a test for one of these characters, built when it is first asked for: most accounts and contacts never need it. */
 function oneOf(...ranges: readonly string[]): (character: string) => boolean {

@@ -4,7 +4,7 @@
  * Unicode properties are those of the running Node.
  */
 import { HushError } from '../errors.ts';
-import { lazy } from './lazy.ts';
+import { lazy } from '../lazy.ts';
 import { bidiClass, isTransparent, isVirama, joinsNext, joinsPrevious } from './precis-tables.ts';
 
 /** DISALLOWED by name (RFC 5892 §2.6) and the conjoining jamo (RFC 8264 §9.9). */

@@ -27,8 +27,6 @@ const maxSalt = 1024;
 const maxMessage = 8192;
 const digestBytes = { sha1: 20, sha256: 32, sha512: 64 } as const;
 
-const derive = promisify(pbkdf2);
-
 type State =
   | { readonly kind: 'waiting-for-challenge' }
   | { readonly kind: 'waiting-for-proof'; readonly signature: Buffer }
@@ -75,7 +73,7 @@ export class Scram {
     const authMessage = `${this.#firstBare},${serverFirst},${withoutProof}`;
 
     const hmac = (key: Uint8Array, text: string): Buffer => createHmac(hash, key).update(text).digest();
-    const salted = await derive(saslprep(password), salt, iterations, digestBytes[hash], hash);
+    const salted = await promisify(pbkdf2)(saslprep(password), salt, iterations, digestBytes[hash], hash);
     const clientKey = hmac(salted, 'Client Key');
     const signature = hmac(createHash(hash).update(clientKey).digest(), authMessage);
     const proof = clientKey.map((byte, i) => byte ^ (signature[i] ?? 0));

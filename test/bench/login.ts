@@ -1,4 +1,4 @@
-/** Login: from Connect() to StatusChanged(Connected). */
+/** Login: from Connect() to StatusChanged(Connected), and from no process at all. */
 import { join } from 'node:path';
 import { Program } from '../harness/process.ts';
 import type { Prosody } from '../harness/prosody.ts';
@@ -18,11 +18,13 @@ export async function login({ tls, plain }: Servers, rounds: number): Promise<Se
   try {
     return await withContestants(contenders, async (contestants) => {
       const first = await inTurns([...contestants.map((contestant) => cold(contestant)), ...bare.map((program) => program.cold())], rounds);
+      const whole = await inTurns(contestants.map((contestant) => fromNothing(contestant)), rounds);
       const further = await inTurns([...contestants.map((contestant) => warm(contestant)), ...bare], rounds, 2);
       const references = ['haze', ...bare.map(({ label }) => label)];
       const targets = [{ label: 'hush', reference: 'haze', most: 1 }, { label: 'hush, TLS', reference: 'bare TLS and SASL login', most: 1.5 }];
       return [
         { title: 'Login: Connect() to Connected, first of a process', unit: 'ms', references, rows: first, targets },
+        { title: 'Login: from no process to Connected (RequestConnection, by which D-Bus starts it, and Connect)', unit: 'ms', references, rows: whole },
         { title: 'Login: Connect() to Connected, later ones', unit: 'ms', references, rows: further, targets },
       ];
     });
@@ -52,6 +54,21 @@ function cold(contestant: Contestant): Entrant {
     async measure() {
       await contestant.refresh();
       return entrant.measure();
+    },
+  };
+}
+
+/** Nothing that a start puts off is gained here. */
+function fromNothing(contestant: Contestant): Entrant {
+  return {
+    label: contestant.label,
+    async measure() {
+      await contestant.end();
+      const start = performance.now();
+      const connection = await contestant.connect('login');
+      const milliseconds = performance.now() - start;
+      await connection.disconnect();
+      return milliseconds;
     },
   };
 }

@@ -14,6 +14,9 @@ const busName = 'org.freedesktop.Telepathy.ConnectionManager.hush';
 /** Says that it was started, and how, then fails: enough for activation to be seen, and the bus tells its caller at once. */
 const stub = "require('node:fs').writeFileSync(`${__filename}.started`, JSON.stringify(process.argv));\nprocess.exitCode = 1;\n";
 
+/** No text. */
+const code = Buffer.from([0, 0xff, 0xc3, 0x28, 0x80]);
+
 let folder: string;
 let checkout: string;
 let dataHome: string;
@@ -26,6 +29,7 @@ beforeEach(async () => {
   for (const name of ['data', 'systemd']) await cp(join(root, name), join(checkout, name), { recursive: true });
   await mkdir(join(checkout, 'dist'));
   await writeFile(join(checkout, 'dist/hush.cjs'), stub);
+  await writeFile(join(checkout, 'dist/hush.code'), code);
   await writeFile(join(checkout, 'dist/hush-ktp.cjs'), stub);
   await writeFile(join(checkout, 'dist/hushctl.cjs'), "console.log('hushctl', ...process.argv.slice(2));\n");
 });
@@ -37,6 +41,7 @@ const paths = [
   'bash-completion/completions/hushctl',
   'dbus-1/services/org.freedesktop.Telepathy.ConnectionManager.hush.service',
   'hush/hush.cjs',
+  'hush/hush.code',
   'hush/hushctl.cjs',
   'man/man1/hush.1',
   'man/man1/hushctl.1',
@@ -68,6 +73,7 @@ describe('the files', () => {
     const bundle = join(dataHome, 'hush/hush.cjs');
     expect(await readFile(bundle, 'utf8')).toBe(stub);
     expect((await stat(bundle)).mode & 0o777).toBe(0o755);
+    expect(await readFile(join(dataHome, 'hush/hush.code'))).toEqual(code);
     expect(await readFile(join(dataHome, 'telepathy/managers/hush.manager'), 'utf8')).toBe(await readFile(join(root, 'data/hush.manager'), 'utf8'));
 
     const service = parseKeyFile(await readFile(join(dataHome, `dbus-1/services/${busName}.service`), 'utf8')).get('D-BUS Service')!;
@@ -140,7 +146,7 @@ describe('the files', () => {
 });
 
 describe('nothing is written', () => {
-  test.each(['hush.cjs', 'hushctl.cjs'])('without %s', async (name) => {
+  test.each(['hush.cjs', 'hush.code', 'hushctl.cjs'])('without %s', async (name) => {
     await rm(join(checkout, 'dist', name));
     await expect(script('install')).rejects.toThrow('npm run build');
     expect(existsSync(dataHome)).toBe(false);

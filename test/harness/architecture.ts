@@ -13,7 +13,7 @@ interface Import {
 /** Rooms of src/; a file of src/ itself is its own room. */
 type Room = 'main' | 'protocol' | 'connection' | 'names' | 'base' | 'bus' | 'telepathy' | 'xmpp' | 'security' | 'mechanism' | 'mechanism list' | 'feature' | 'feature list' | 'program';
 
-const foundations = ['emitter', 'errors', 'log', 'runtime', 'tasks'];
+const foundations = ['emitter', 'errors', 'lazy', 'log', 'runtime', 'tasks'];
 
 /** Rooms whose files may be imported with values. What is more delicate than a room stands in `mayImport`. */
 const allowed: Readonly<Record<Room, readonly Room[]>> = {

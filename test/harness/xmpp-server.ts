@@ -65,7 +65,8 @@ export type WireEvent =
 
 /** What is waited for: all that is given must hold. `with` is a child's (name, ns). */
 export interface Pattern {
-  readonly kind?: WireEvent['kind'];
+  /** Default 'element'. */
+  readonly kind?: WireEvent['kind'] | 'any';
   readonly name?: string;
   readonly ns?: string;
   readonly type?: string;
@@ -92,7 +93,7 @@ export function escapeXml(text: string): string {
 }
 
 function matches(event: WireEvent, pattern: Pattern): boolean {
-  if (event.kind !== (pattern.kind ?? 'element')) return false;
+  if (pattern.kind !== 'any' && event.kind !== (pattern.kind ?? 'element')) return false;
   const element = 'element' in event ? event.element : undefined;
   if (element === undefined) return true;
   const { name, ns: namespace, type, id, to, with: inner } = pattern;

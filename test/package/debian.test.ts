@@ -52,6 +52,7 @@ test('it holds these files, all of root, and writable by root alone', async () =
     '/usr/share/hush/data/KTp.Proxy.client',
     '/usr/share/hush/data/install.mjs',
     '/usr/share/hush/data/org.freedesktop.Telepathy.Client.KTp.Proxy.service.in',
+    '/usr/share/hush/dist/hush.code',
     '/usr/share/man/man1/hush-ktp.1.gz',
     '/usr/share/man/man1/hush.1.gz',
     '/usr/share/man/man1/hushctl.1.gz',

@@ -45,6 +45,7 @@ test('it holds these files, and nothing of the machine it was made on', async ()
     'dist/LICENSES',
     'dist/hush-ktp.cjs',
     'dist/hush.cjs',
+    'dist/hush.code',
     'dist/hushctl.cjs',
     'docs/images/chat-window.png',
     'docs/images/hushctl-status.svg',

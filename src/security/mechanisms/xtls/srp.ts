@@ -4,6 +4,7 @@ import type { KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
 import forge from 'node-forge';
 import { HushError, InvariantError } from '../../../errors.ts';
+import { lazy } from '../../../lazy.ts';
 import { fields, sameBytes } from './bytes.ts';
 
 const { asn1 } = forge;
@@ -16,7 +17,7 @@ export interface SrpParameters {
 }
 
 /** RFC 5054's 3072-bit group: the prime of RFC 3526 group 15, with the generator 5. */
-export const srp3072: SrpParameters = { prime: getDiffieHellman('modp15').getPrime(), generator: 5, hash: 'sha256' };
+export const srp3072 = lazy<SrpParameters>(() => ({ prime: getDiffieHellman('modp15').getPrime(), generator: 5, hash: 'sha256' }));
 
 /** Bytes of A and B in the 3072-bit group. */
 export const PUBLIC_SIZE = 384;
@@ -42,7 +43,7 @@ export class Srp {
   readonly #size: number;
   readonly #k: bigint;
 
-  constructor(parameters: SrpParameters = srp3072) {
+  constructor(parameters = srp3072()) {
     this.#parameters = parameters;
     this.#n = toNumber(parameters.prime);
     this.#size = parameters.prime.length;

@@ -13,7 +13,7 @@ import { JULIET, ROMEO } from './pair.ts';
 const PROFILE = 'urn:x-telepathy-hush:xtls:1';
 const MECH = 'srp-6a-3072-sha256';
 const SECRET = 'the wren';
-const n = BigInt(`0x${srp3072.prime.toString('hex')}`);
+const n = BigInt(`0x${srp3072().prime.toString('hex')}`);
 const number = (value: bigint): Buffer => Buffer.from(value.toString(16).padStart(PUBLIC_SIZE * 2, '0'), 'hex');
 const srp = new Srp();
 const channelBinding = Buffer.alloc(32, 1);
