@@ -6,11 +6,11 @@
  * names like a:1 (saxes looks at the whole only), white space around a namespace name (saxes would trim it: two readers, two names),
  * elements in the xml namespace, all limits.
  */
-import { SaxesParser } from 'saxes';
 import type { SaxesAttributeNSIncomplete, SaxesTagNS } from 'saxes';
 import { asHushError, HushError } from '../errors.ts';
 import { leaveOutForeignAttribute, ns, startsName, xml } from './element.ts';
 import type { Element } from './element.ts';
+import { Saxes } from './saxes.ts';
 
 /** What is wrong with the bytes, as a stream error condition. RFC 6120 §4.9.3 */
 export type SyntaxCondition = 'bad-format' | 'not-well-formed' | 'policy-violation' | 'restricted-xml' | 'unsupported-encoding';
@@ -70,7 +70,7 @@ function startOf(bytes: Uint8Array): string | undefined {
 export class StreamParser {
   readonly #limits: StreamLimits;
   readonly #handlers: StreamHandlers;
-  readonly #saxes = new SaxesParser({ xmlns: true, position: false });
+  readonly #saxes = new Saxes();
   // ignoreBOM keeps the mark in the text, where it is refused.
   readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   /** The open elements, the stream header first. */
