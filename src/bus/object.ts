@@ -73,8 +73,8 @@ export interface ObjectLink {
   readonly tables: Readonly<Record<string, InterfaceTable>>;
   /** Throws HushError 'invalid-argument' when the body does not fit the signature. */
   send(message: Outgoing, signature: Signature, body: readonly unknown[]): void;
-  /** The object is no more. */
-  removed(): void;
+  /** The object at `path` is no more. */
+  removed(path: ObjectPath): void;
 }
 
 const PROPERTIES = 'org.freedesktop.DBus.Properties';
@@ -152,7 +152,7 @@ export class ExportedObject<M extends InterfacesOf<M> = InterfaceMap> {
     const listeners = this.#unexportListeners;
     if (listeners === undefined) return;
     this.#unexportListeners = undefined;
-    this.#link.removed();
+    this.#link.removed(this.path);
     for (const listener of listeners) listener();
   }
 

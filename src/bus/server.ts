@@ -10,7 +10,7 @@ import { MessageFlag, MessageType } from './dbus-next.ts';
 import type { InterfaceMap } from './interfaces.ts';
 import type { Incoming, Outgoing } from './message.ts';
 import { ExportedObject } from './object.ts';
-import type { InterfacesOf } from './object.ts';
+import type { InterfacesOf, ObjectLink } from './object.ts';
 import { introspectable, peer, properties } from './standard.ts';
 import type { InterfaceTable } from './tables.ts';
 import { PathTree } from './tree.ts';
@@ -39,32 +39,35 @@ interface Found {
 
 export class ObjectServer<M extends InterfacesOf<M> = InterfaceMap> {
   readonly #link: ServerLink;
-  readonly #tables: Readonly<Record<keyof M & string, InterfaceTable>>;
   readonly #objects = new Map<string, ExportedObject<M>>();
   readonly #tree = new PathTree();
+  /** The standard interfaces, the same for all objects. */
   readonly #peer: BoundInterface;
+  readonly #introspectable: BoundInterface;
+  readonly #properties: BoundInterface;
+  readonly #objectLink: ObjectLink;
 
   constructor(link: ServerLink, tables: Readonly<Record<keyof M & string, InterfaceTable>>) {
     this.#link = link;
-    this.#tables = tables;
     this.#peer = peer(() => link.machineId());
+    this.#introspectable = introspectable((path) => this.#interfacesAt(path), (path) => this.#tree.children(path) ?? []);
+    this.#properties = properties((path) => this.#interfacesAt(path), link.log);
+    this.#objectLink = {
+      log: link.log,
+      tables,
+      send: (message, signature, body) => link.send(message, signature, body),
+      removed: (path) => {
+        this.#objects.delete(path);
+        this.#tree.remove(path);
+      },
+    };
   }
 
   /** A new object at `path`; it has the standard interfaces, and answers from now on. Throws InvariantError if the path is taken. */
   export(path: ObjectPath): ExportedObject<M> {
     if (this.#objects.has(path)) throw new InvariantError(`${path} is exported twice`);
-    const object: ExportedObject<M> = new ExportedObject<M>(path, {
-      log: this.#link.log,
-      tables: this.#tables,
-      send: (message, signature, body) => this.#link.send(message, signature, body),
-      removed: () => {
-        this.#objects.delete(path);
-        this.#tree.remove(path);
-      },
-    });
-    object.add(this.#peer);
-    object.add(introspectable(() => object.interfaces.values(), () => this.#tree.children(path) ?? []));
-    object.add(properties(object.interfaces, this.#link.log));
+    const object = new ExportedObject<M>(path, this.#objectLink);
+    for (const standard of [this.#peer, this.#introspectable, this.#properties]) object.add(standard);
     this.#objects.set(path, object);
     this.#tree.add(path);
     return object;
@@ -99,7 +102,8 @@ export class ObjectServer<M extends InterfacesOf<M> = InterfaceMap> {
   }
 
   #find(message: Incoming): Found {
-    const interfaces = this.#interfacesAt(message);
+    // A ping is answered on any path.
+    const interfaces = message.interface === this.#peer.name ? new Map([[this.#peer.name, this.#peer]]) : this.#interfacesAt(message.path);
     const named = interfaces.get(message.interface);
     if (named === undefined && message.interface !== '') {
       if (!this.#objects.has(message.path)) throw unknownObject();
@@ -115,17 +119,12 @@ export class ObjectServer<M extends InterfacesOf<M> = InterfaceMap> {
     return found;
   }
 
-  #interfacesAt(message: Incoming): ReadonlyMap<string, BoundInterface> {
-    const { path } = message;
+  /** The root and the ways to objects can be introspected. Throws HushError 'unknown-object' for what is neither. */
+  #interfacesAt(path: ObjectPath): ReadonlyMap<string, BoundInterface> {
     const object = this.#objects.get(path);
     if (object !== undefined) return object.interfaces;
-    // A ping is answered on any path; the root and the ways to objects can be introspected.
-    if (message.interface === this.#peer.name) return new Map([[this.#peer.name, this.#peer]]);
-    const children = this.#tree.children(path) ?? (path === '/' ? [] : undefined);
-    if (children === undefined) throw unknownObject();
-    const interfaces = new Map([[this.#peer.name, this.#peer]]);
-    const introspect = introspectable(() => interfaces.values(), () => children);
-    return interfaces.set(introspect.name, introspect);
+    if (path !== '/' && this.#tree.children(path) === undefined) throw unknownObject();
+    return new Map([this.#peer, this.#introspectable].map((standard) => [standard.name, standard]));
   }
 
   #arguments(message: Incoming, method: MethodSignatures): unknown[] {

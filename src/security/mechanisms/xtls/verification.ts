@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { HushError, asHushError } from '../../../errors.ts';
 import type { Condition } from '../../../errors.ts';
+import { lazy } from '../../../lazy.ts';
 import { decodeBase64 } from '../../../xmpp/base64.ts';
 import { elements, is, namespaceOf, text, xml } from '../../../xmpp/element.ts';
 import type { Element } from '../../../xmpp/element.ts';
@@ -15,6 +16,7 @@ import { PROOF_SIZE, PUBLIC_SIZE, SALT_SIZE, Srp, answererProof, randomExponent,
 import type { Transcript } from './srp.ts';
 
 const MECH = 'srp-6a-3072-sha256';
+const srp = lazy(() => new Srp());
 /** Bytes of a question, and characters of a secret. */
 const limits = { question: 1024, secret: 1024 } as const;
 /** Milliseconds: a whole run, and steps 3 and 4. */
@@ -65,7 +67,6 @@ interface Run {
 
 export class Verification implements SharedSecret {
   readonly #options: VerificationOptions;
-  readonly #srp = new Srp();
   #run: Run | undefined;
   #isOver = false;
 
@@ -79,7 +80,7 @@ export class Verification implements SharedSecret {
     const prepared = prepare(secret);
     this.#options.guesses.userActed(bareOf(this.#options.peer));
     const exponent = randomExponent();
-    const A = this.#srp.starterPublic(exponent);
+    const A = srp().starterPublic(exponent);
     this.#begin({ id: randomBytes(16).toString('hex'), role: 'starter', state: 'started', secret: prepared, exponent, A, timers: [] });
     this.#say(1, question === '' ? undefined : xml('question', {}, question), value('A', A));
   }
@@ -124,7 +125,7 @@ export class Verification implements SharedSecret {
     if (step === '2' && run.state === 'started') {
       const [salt, B] = values(element, ['salt', SALT_SIZE], ['B', PUBLIC_SIZE]);
       const { secret } = run;
-      if (salt === undefined || B === undefined || secret === undefined || !this.#srp.isPublic(B)) return false;
+      if (salt === undefined || B === undefined || secret === undefined || !srp().isPublic(B)) return false;
       this.#compute(run, () => this.#prove(run, secret, salt, B));
       return true;
     }
@@ -140,7 +141,7 @@ export class Verification implements SharedSecret {
     const parts = elements(element);
     const question = parts[0] !== undefined && is(parts[0], 'question', PROFILE) ? text(parts[0]) : undefined;
     const [A] = values(element, ...(question === undefined ? [] : [['question'] as const]), ['A', PUBLIC_SIZE]).slice(question === undefined ? 0 : 1);
-    const isForm = element.attrs.mech === MECH && A !== undefined && this.#srp.isPublic(A) && Buffer.byteLength(question ?? '') <= limits.question;
+    const isForm = element.attrs.mech === MECH && A !== undefined && srp().isPublic(A) && Buffer.byteLength(question ?? '') <= limits.question;
     if (!isForm) this.#refuse(id, 'bad-request');
     else if (guesses.isLocked(bareOf(peer))) this.#refuse(id, 'busy');
     else if (run === undefined || run.state === 'asked') this.#ask(id, A, question ?? '');
@@ -179,10 +180,10 @@ export class Verification implements SharedSecret {
 
   async #answerWith(run: Run, secret: Buffer): Promise<void> {
     const salt = randomBytes(SALT_SIZE);
-    const verifier = this.#srp.verifier(await this.#privateKey(this.#options.peer, secret, salt));
+    const verifier = srp().verifier(await this.#privateKey(this.#options.peer, secret, salt));
     if (this.#run !== run) return;
-    const B = this.#srp.answererPublic(verifier, run.exponent);
-    const key = this.#srp.sessionKey(this.#srp.answererSecret(run.A, B, run.exponent, verifier));
+    const B = srp().answererPublic(verifier, run.exponent);
+    const key = srp().sessionKey(srp().answererSecret(run.A, B, run.exponent, verifier));
     const transcript = this.#transcript(run, salt, B);
     run.expected = starterProof(key, transcript);
     run.proof = answererProof(key, transcript, run.expected);
@@ -194,7 +195,7 @@ export class Verification implements SharedSecret {
   async #prove(run: Run, secret: Buffer, salt: Buffer, B: Buffer): Promise<void> {
     const x = await this.#privateKey(this.#options.own, secret, salt);
     if (this.#run !== run) return;
-    const key = this.#srp.sessionKey(this.#srp.starterSecret(run.A, B, run.exponent, x));
+    const key = srp().sessionKey(srp().starterSecret(run.A, B, run.exponent, x));
     const transcript = this.#transcript(run, salt, B);
     const M1 = starterProof(key, transcript);
     run.expected = answererProof(key, transcript, M1);
@@ -207,7 +208,7 @@ export class Verification implements SharedSecret {
   async #privateKey(starter: FullJid, secret: Buffer, salt: Buffer): Promise<Buffer> {
     const stretched = await stretch(secret, salt);
     secret.fill(0);
-    const x = this.#srp.privateKey(bareOf(starter), stretched, salt);
+    const x = srp().privateKey(bareOf(starter), stretched, salt);
     stretched.fill(0);
     return x;
   }
