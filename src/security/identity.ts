@@ -42,10 +42,16 @@ export function createThrowAwayIdentity(now: Date = new Date()): Identity {
   return selfSigned(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey, undefined, now, 2);
 }
 
-/** The private key as PKCS#8 PEM and the certificate as PEM, as node:tls takes them. */
+const pems = new WeakMap<Identity, { key: string; cert: string }>();
+
+/** The private key as PKCS#8 PEM and the certificate as PEM, as node:tls takes them and every TLS session keeps them: the same texts each time. */
 export function pemOf(identity: Identity): { key: string; cert: string } {
+  const known = pems.get(identity);
+  if (known !== undefined) return known;
   const cert = `-----BEGIN CERTIFICATE-----\n${wrap(Buffer.from(identity.certificate).toString('base64'))}\n-----END CERTIFICATE-----\n`;
-  return { key: identity.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), cert };
+  const pem = { key: identity.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), cert };
+  pems.set(identity, pem);
+  return pem;
 }
 
 /** An identity from its parts in PEM; throws what node:crypto throws. */

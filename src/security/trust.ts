@@ -238,9 +238,10 @@ export class Trust {
     await this.#options.keeper.reset();
   }
 
-  /** Every key that is remembered. */
-  list(): RememberedKey[] {
-    return [...(this.#record?.contacts ?? [])].flatMap(([jid, { keys }]) =>
+  /** Every key that is remembered, of all contacts or of one. */
+  list(contact?: BareJid): RememberedKey[] {
+    const contacts = contact === undefined ? [...(this.#record?.contacts ?? [])] : [[contact, this.#contact(contact)] as const];
+    return contacts.flatMap(([jid, { keys }]) =>
       keys.map(({ spki, mechanism, level, lastSeen }) => ({ jid, mechanism, fingerprint: fingerprintOf(Buffer.from(spki, 'base64')), trust: level, lastSeen })),
     );
   }

@@ -39,7 +39,7 @@ export function attachSecurity({ connection, identities, notices, trust }: Accou
   } satisfies Implementation<typeof SECURITY>);
   announce(connection, trust, identities);
   const stop = trust.events.on('trustChanged', (jid, _fingerprint, old, now) => {
-    if (old === Level.unknown && now === Level.seen && trust.list().filter((peer) => peer.jid === jid).length > 1) notices.show('new-key', jid);
+    if (old === Level.unknown && now === Level.seen && trust.list(jid).length > 1) notices.show('new-key', jid);
   });
   connection.events.on('ended', stop);
 }

@@ -33,16 +33,17 @@ export class Carriage {
 
   /** Opens the bytestream, or waits for the peer to do so. */
   constructor(options: { agreed: Agreed; peer: FullJid; ibb: InBandBytestreams; authority: Authority; handlers: CarriageHandlers }) {
-    const { agreed, peer, ibb, handlers } = options;
-    const { role, ours, theirs } = agreed;
-    this.#handlers = handlers;
-    // What the accept says, whoever has said it.
-    const stream = { peer, sid: ours.ibbSid, blockSize: Number(role === 'initiator' ? theirs.blockSize : ours.blockSize) };
-    this.#bytes = role === 'initiator' ? ibb.connect(stream) : ibb.listen(stream);
+    this.#handlers = options.handlers;
+    this.#bytes = bytestream(options);
     this.#bytes.on('error', (error) => this.#failed(asHushError(error)));
-    this.#bytes.once('close', () => handlers.ended(new HushError('encryption-error', 'the bytestream was closed before the stream inside')));
+    this.#bytes.once('close', () => this.#handlers.ended(new HushError('encryption-error', 'the bytestream was closed before the stream inside')));
+    this.#start(options);
+  }
+
+  /** In a scope of its own: what listens to the bytestream would keep all that was agreed on for as long as it lives. */
+  #start({ agreed, peer, authority }: { agreed: Agreed; peer: FullJid; authority: Authority }): void {
     this.#bytes.opened.then(
-      () => this.#secure(agreed, (shown) => judge(shown, agreed, peer, options.authority)),
+      () => this.#secure(agreed, (shown) => judge(shown, agreed, peer, authority)),
       (error: unknown) => this.#failed(asHushError(error)),
     );
   }
@@ -102,6 +103,12 @@ export class Carriage {
     if (isRefused) this.#handlers.refused(error);
     else this.#handlers.broke(error);
   }
+}
+
+/** What the accept says, whoever has said it. */
+function bytestream({ agreed: { role, ours, theirs }, peer, ibb }: { agreed: Agreed; peer: FullJid; ibb: InBandBytestreams }): IbbStream {
+  const stream = { peer, sid: ours.ibbSid, blockSize: Number(role === 'initiator' ? theirs.blockSize : ours.blockSize) };
+  return role === 'initiator' ? ibb.connect(stream) : ibb.listen(stream);
 }
 
 function judge(shown: Shown, { identity, ours, theirs }: Agreed, peer: FullJid, authority: Authority): PeerVerdict {

@@ -1,8 +1,8 @@
 /** TLS 1.3 over a byte stream of ours, both ends authenticated and judged before anything is written inside. XTLS profile §2; RFC 8446, RFC 9266. */
 import { Duplex } from 'node:stream';
-import { connect, createServer } from 'node:tls';
-import type { TLSSocket } from 'node:tls';
-import { HushError, asHushError } from '../../../errors.ts';
+import { connect, createSecureContext, createServer } from 'node:tls';
+import type { SecureContext, SecureContextOptions, TLSSocket } from 'node:tls';
+import { HushError, InvariantError, asHushError } from '../../../errors.ts';
 import { pemOf } from '../../identity.ts';
 import type { Identity } from '../../identity.ts';
 import type { PeerVerdict } from './peer-check.ts';
@@ -51,39 +51,32 @@ export interface EngineOptions {
 }
 
 export class TlsEngine {
-  readonly #options: EngineOptions;
+  readonly #handlers: EngineHandlers;
+  /** Until it has judged. */
+  #judgePeer: EngineOptions['judge'] | undefined;
   readonly #conduit: Conduit;
   #socket: TLSSocket | undefined;
   #state: 'handshake' | 'secured' | 'over' = 'handshake';
 
   /** Starts the handshake at once. */
   constructor(options: EngineOptions) {
-    this.#options = options;
+    this.#handlers = options.handlers;
+    this.#judgePeer = options.judge;
     this.#conduit = new Conduit(options.transport, {
       ended: () => {
         if (this.#state === 'handshake') this.#fail(new HushError('encryption-error', 'the stream ended inside the handshake'));
       },
       exhausted: () => this.#fail(new HushError('encryption-error', 'the peer sends TLS bytes without end')),
     });
-    const { key, cert } = pemOf(options.identity);
-    const common = {
-      key,
-      cert,
-      minVersion: 'TLSv1.3',
-      maxVersion: 'TLSv1.3',
-      ciphers: 'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384',
-      ecdhCurve: 'X25519:P-256',
-      // There is no chain to judge. What counts is judged by us, in #handshakeDone.
-      rejectUnauthorized: false,
-      allowHalfOpen: true,
-    } as const;
+    // There is no chain to judge. What counts is judged by us, in #handshakeDone.
+    const common = { rejectUnauthorized: false, allowHalfOpen: true } as const;
     if (options.role === 'client') {
-      const socket = connect({ ...common, socket: this.#conduit, checkServerIdentity: () => undefined });
+      const socket = connect({ ...common, socket: this.#conduit, secureContext: clientContext(options.identity), checkServerIdentity: () => undefined });
       this.#watch(socket);
       socket.once('secureConnect', () => this.#handshakeDone(socket));
     } else {
       // A server object even for one connection: a bare server-side TLSSocket swallows errors after the handshake.
-      const server = createServer({ ...common, requestCert: true });
+      const server = createServer({ ...common, ...terms(options.identity), requestCert: true });
       server.once('tlsClientError', (error: unknown) => this.#fail(tlsError(error)));
       server.once('secureConnection', (socket) => {
         this.#watch(socket);
@@ -118,7 +111,7 @@ export class TlsEngine {
     this.#socket = socket;
     socket.on('error', (error) => this.#fail(tlsError(error)));
     socket.on('end', () => {
-      if (this.#state === 'secured') this.#options.handlers.ended();
+      if (this.#state === 'secured') this.#handlers.ended();
     });
   }
 
@@ -133,9 +126,9 @@ export class TlsEngine {
     this.#conduit.handshakeDone();
     socket.on('data', (bytes: Buffer) => {
       this.#conduit.productive();
-      if (this.#state === 'secured') this.#options.handlers.data(bytes);
+      if (this.#state === 'secured') this.#handlers.data(bytes);
     });
-    this.#options.handlers.secured(secured);
+    this.#handlers.secured(secured);
   }
 
   /** Never throws: this runs inside OpenSSL's callback. */
@@ -144,7 +137,9 @@ export class TlsEngine {
       const protocol = socket.getProtocol();
       // On the client this works once.
       const certificate = socket.getPeerX509Certificate()?.raw;
-      const verdict = this.#options.judge({ protocol, isResumed: socket.isSessionReused(), certificate });
+      const verdict = this.#judgePeer?.({ protocol, isResumed: socket.isSessionReused(), certificate });
+      this.#judgePeer = undefined;
+      if (verdict === undefined) throw new InvariantError('a peer is judged once');
       if (!verdict.accepted) return verdict.error;
       const details = new Map([['tls-version', protocol ?? '']]);
       details.set('cipher-suite', socket.getCipher().standardName);
@@ -159,8 +154,33 @@ export class TlsEngine {
   #fail(error: HushError): void {
     if (this.#state === 'over') return;
     this.destroy();
-    this.#options.handlers.failed(error);
+    this.#handlers.failed(error);
   }
+}
+
+/** What we hold to in TLS, whichever end we are. */
+function terms(identity: Identity): SecureContextOptions {
+  return {
+    ...pemOf(identity),
+    minVersion: 'TLSv1.3',
+    maxVersion: 'TLSv1.3',
+    ciphers: 'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384',
+    ecdhCurve: 'X25519:P-256',
+  };
+}
+
+const clientContexts = new WeakMap<Identity, SecureContext>();
+
+/**
+ * One for all sessions in which this identity is the client: it keeps nothing of them, for sessions are never offered, and it is a seventh of what a session takes.
+ * A server's is made afresh each time, with keys of its own for the tickets that OpenSSL hands out, so that none is good for another session.
+ */
+function clientContext(identity: Identity): SecureContext {
+  const known = clientContexts.get(identity);
+  if (known !== undefined) return known;
+  const context = createSecureContext(terms(identity));
+  clientContexts.set(identity, context);
+  return context;
 }
 
 function tlsError(error: unknown): HushError {

@@ -64,7 +64,9 @@ export class XtlsSession implements Session {
   #resolveEnded: () => void = () => undefined;
   #state: XtlsState = 'idle';
   #timer: NodeJS.Timeout | undefined;
+  /** What was agreed on, and what TLS then showed: until it is bound. */
   #agreed: Agreed | undefined;
+  #shown: Secured | undefined;
   #carriage: Carriage | undefined;
   #inner: InnerStream | undefined;
   #verification: Verification | undefined;
@@ -164,7 +166,7 @@ export class XtlsSession implements Session {
       authority,
       handlers: {
         opened: () => this.#enter('opened'),
-        secured: (secured) => this.#open(agreed, secured),
+        secured: (secured) => this.#open(secured),
         data: (plaintext) => this.#inner?.read(plaintext),
         ended: (error) => this.#transportEnded(error),
         refused: (error) => this.fail(error, 'failed-transport'),
@@ -175,8 +177,10 @@ export class XtlsSession implements Session {
   }
 
   /** The peer was judged: the stream inside may be opened. Runs within the TLS handshake. */
-  #open(agreed: Agreed, secured: Secured): void {
+  #open(secured: Secured): void {
     const { stream, guesses } = this.#around;
+    const agreed = this.#agreement();
+    this.#shown = secured;
     const { role, commitment, theirs } = agreed;
     const [own, peer] = [stream.jid, this.peer];
     const hash = hashOf(agreed, own, peer);
@@ -187,7 +191,7 @@ export class XtlsSession implements Session {
       binding: hash && { hash, salt: commitment?.salt, peerCommitment: theirs.profile?.commitment ?? '', peerSpki: secured.verdict.certificate.spki },
       handlers: {
         write: (bytes) => this.#carriage?.write(bytes),
-        bound: () => this.#bound(secured),
+        bound: () => this.#bound(),
         element: (element) => this.#receive(element),
         closed: () => this.#peerClosed(),
         violated: (error) => {
@@ -215,9 +219,18 @@ export class XtlsSession implements Session {
     this.#inner.open();
   }
 
-  #bound(secured: Secured): void {
+  #agreement(): Agreed {
     if (this.#agreed === undefined) throw new InvariantError('nothing is bound that was not agreed on');
-    const { ours, theirs, identity } = this.#agreed;
+    return this.#agreed;
+  }
+
+  #bound(): void {
+    const { ours, theirs, identity } = this.#agreement();
+    const secured = this.#shown;
+    if (secured === undefined) throw new InvariantError('nothing is bound that TLS has not shown');
+    // Nobody asks for them again, as long as the session may live.
+    this.#agreed = undefined;
+    this.#shown = undefined;
     this.#facts = factsOf(ours, theirs, secured);
     const isAnonymous = this.#facts.kind === 'xtls-anonymous';
     this.#details = detailsOf(secured, isAnonymous);
