@@ -7,8 +7,11 @@ export const SM = 'urn:xmpp:sm:3';
 
 /** Stanzas without the server's word on them: more of either are not taken. */
 const maxQueue = { stanzas: 5_000, bytes: 16 * 1024 * 1024 };
-/** An answer is asked for after so many stanzas, or so many milliseconds after the first of fewer. */
-const askAfter = { stanzas: 10, ms: 500 };
+/**
+ * An answer is asked for after so many stanzas, or so many milliseconds after the first of fewer. Not sooner: there is nothing to say to an answer that comes alone, so the
+ * system tells the server of it only 40 ms later, and until then a server that waits for that (Nagle's algorithm) holds back what it has for us.
+ */
+const askAfter = { stanzas: 50, ms: 500 };
 /** Seconds within which we try to resume; a server may allow less. */
 const maxResumeSeconds = 300;
 

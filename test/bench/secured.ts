@@ -42,7 +42,7 @@ export async function securedConversations({ tls, plain }: Servers, { rounds, co
     { title: 'Secured: EnsureChannel with Encrypted demanded to its reply, both ends in one process', unit: 'ms', references: ['hush, secured'], rows: times },
     { title: `Secured: ${conversations} conversations asked for at once, from the first request to the last reply`, unit: 'per s', references: [], rows: ends.slice(0, 1).map(({ rates }) => ({ label: 'hush', samples: rates })) },
     {
-      title: `Memory for a secured channel (of ${further * conversations} at one end, made ${handful} at a time after ${conversations} before them, with its D-Bus object and session; at rest)`,
+      title: `Memory for a secured channel (of ${further * conversations} at one end, made ${handful} at a time after ${conversations} before them, with its D-Bus object, session and one message; at rest)`,
       unit: 'MiB',
       references: [],
       rows: (['resident', 'own'] as const).flatMap((kind) => ends.map(({ label, memory }) => ({ label: `${label}, ${kind === 'own' ? 'shared with nobody' : kind}`, samples: memory.map((one) => one[kind]) }))),
@@ -99,7 +99,9 @@ async function crowdOf(one: Contestant, others: Contestant, { count, asks }: { c
   const ask = async (from: number, to: number, atOnce: number): Promise<void> => {
     for (let at = from; at < to; at += atOnce) {
       const wanted = friends.slice(at, Math.min(at + atOnce, to));
-      await Promise.all(wanted.map(({ jid, connection }) => (asks ? request(central, jid) : request(connection, prosody.jid('central')))));
+      const channels = await Promise.all(wanted.map(({ jid, connection }) => (asks ? request(central, jid) : request(connection, prosody.jid('central')))));
+      // Whoever is asked has a channel when there is something to read in it.
+      await Promise.all(channels.map((channel) => channel.send('Hello')));
     }
   };
   // What the first ones bring into the process is not those that follow; and of those a few hundred, for V8 gives back what it does not need when it likes.
