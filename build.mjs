@@ -1,4 +1,4 @@
-// Bundles the shipped programs, one CommonJS file each, and the licences of what is in them. hush is in two: what starts it, and hush.code with the program and what V8 has compiled of it.
+// `build.mjs [--without-rehearsal]`: bundles the shipped programs, one CommonJS file each, and the licences of what is in them. hush is in two: what starts it, and hush.code with the program and what V8 has compiled of it.
 import { spawnSync } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -117,7 +117,7 @@ async function compileAhead() {
   require('node:fs').writeFileSync(${JSON.stringify(compiled)}, script.createCachedData());
 });
 `));
-    const [command, args, expected] = hasBus()
+    const [command, args, expected] = !process.argv.includes('--without-rehearsal') && hasBus()
       ? [process.execPath, ['--import', 'tsx', 'test/harness/rehearsal.ts', file], 0]
       : [process.execPath, [file, '--log-level', 'silent'], 69];
     const environment = { ...process.env, NODE_OPTIONS: '', DBUS_SESSION_BUS_ADDRESS: `unix:path=${join(folder, 'no-bus')}` };
