@@ -85,24 +85,35 @@ function lazily(id) {
 
 const program = `(function (exports, require, module, __filename, __dirname) { ${await bundle('src/main.ts')}\n})`;
 
-/** What starts the program in hush.code. Its form: the bytes of the compiled code (32 bits, little-endian), 4 bytes of nothing, the compiled code, the program in ASCII. */
+/** Bytes of what hush.code begins with: a line that says for which Node its compiled code is, how long that is, and how long the file. */
+const headSize = 64;
+
+/** What starts the program in hush.code: the head, the compiled code, the program in ASCII. */
 const fileOf = (also = '') => `#!/usr/bin/env node
 'use strict';
 ${lazily}
-const { readFileSync } = require('node:fs');
+const { existsSync, readFileSync } = require('node:fs');
 const { Script } = require('node:vm');
-const code = readFileSync(__dirname + '/hush.code');
-const end = 8 + code.readUInt32LE(0);
-// V8 takes the code only if it is the very V8 that made it, with the same flags; any other compiles the program as usual.
-const script = new Script(code.toString('latin1', end), { filename: 'hush.code', ...(end > 8 && { cachedData: code.subarray(8, end) }) });
+const path = __dirname + '/hush.code';
+const code = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
+const [platform, arch, version, compiled, size] = code.toString('latin1', 0, ${headSize}).split(' ');
+if (code.length !== Number(size)) {
+  process.stderr.write('hush: ' + path + ' is missing or not whole; install hush again\\n');
+  process.exit(70);
+}
+const end = ${headSize} + Number(compiled);
+// V8 itself looks only whether the code was made by the same V8 with the same flags. Any other Node compiles the program as usual.
+const fits = platform === process.platform && arch === process.arch && version === process.version;
+const script = new Script(code.toString('latin1', end), { filename: 'hush.code', ...(fits && { cachedData: code.subarray(${headSize}, end) }) });
 ${also}script.runInThisContext()(exports, lazily, module, __filename, __dirname);
 `;
 
+/** `compiled`: undefined where nothing has been compiled yet. */
 function codeOf(compiled) {
-  const head = Buffer.alloc(8);
-  head.writeUInt32LE(compiled.length);
   if (/[^\0-\x7f]/.test(program)) throw new Error('the program is not ASCII');
-  return Buffer.concat([head, compiled, Buffer.from(program)]);
+  const { length = 0 } = compiled ?? {};
+  const head = [process.platform, process.arch, compiled === undefined ? 'none' : process.version, length, headSize + length + program.length, ''].join(' ');
+  return Buffer.concat([Buffer.from(head.padEnd(headSize)), compiled ?? Buffer.alloc(0), Buffer.from(program)]);
 }
 
 /** Starts the program, lets it go through what an account goes through, and keeps what V8 has compiled by then. */
@@ -110,7 +121,7 @@ async function compileAhead() {
   const folder = await mkdtemp(join(tmpdir(), 'hush-build-'));
   try {
     const [file, code, compiled] = ['hush.cjs', 'hush.code', 'compiled'].map((name) => join(folder, name));
-    await writeFile(code, codeOf(Buffer.alloc(0)));
+    await writeFile(code, codeOf(undefined));
     // The code is for the flags with which a program starts.
     await writeFile(file, fileOf(`process.on('exit', () => {
   require('node:v8').setFlagsFromString('--semi-space-growth-factor=2');
@@ -130,9 +141,9 @@ async function compileAhead() {
 }
 
 function hasBus() {
-  const { error } = spawnSync('dbus-daemon', ['--version']);
-  if (error !== undefined) process.stderr.write('build: without dbus-daemon hush cannot be tried here; it will compile more while it runs\n');
-  return error === undefined;
+  const missing = ['dbus-daemon', 'setpriv'].filter((name) => spawnSync(name, ['--version']).error !== undefined);
+  if (missing.length > 0) process.stderr.write(`build: without ${missing.join(' and ')} hush cannot be tried here; it will compile more while it runs\n`);
+  return missing.length === 0;
 }
 
 await mkdir('dist', { recursive: true });

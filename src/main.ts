@@ -50,8 +50,8 @@ function dataHome(): string {
 
 /** What need not be done before the bus name is there, but before an account connects. */
 function prepare(): void {
-  // Those that the bundle puts off (build.mjs), while the client that started us still asks around.
-  for (const name of ['node:crypto', 'node:fs/promises', 'node:tls'] as const) process.getBuiltinModule(name);
+  // Those that the bundle puts off (build.mjs) and every account needs, while the client that started us still asks around.
+  for (const name of ['node:child_process', 'node:crypto', 'node:dns', 'node:fs/promises', 'node:tls'] as const) process.getBuiltinModule(name);
   // V8 lets the space for what is young grow to 32 MB whenever much is made at once, and gives nothing back: that is half of the memory of a process which has secured
   // a hundred conversations. It costs up to a sixth more processor time in a flood of messages. Said at run time, since whoever starts the program need not know it.
   setFlagsFromString('--semi-space-growth-factor=1');

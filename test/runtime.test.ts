@@ -1,8 +1,8 @@
 /** A Node with known holes is not run on: said at once, in one line, before anything else is done. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { complaintAbout } from '../src/runtime.ts';
 import { Program } from './harness/process.ts';
 
@@ -34,5 +34,50 @@ describe('the program', () => {
 
   test('starts on this one, and finds no bus where there is none', async () => {
     expect((await start(undefined))[0]).toBe(69);
+  });
+});
+
+describe('what was compiled when it was built', () => {
+  const dist = join(import.meta.dirname, '../dist');
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'hush-code-'));
+    await cp(join(dist, 'hush.cjs'), join(folder, 'hush.cjs'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  const start = async (code: Buffer | undefined): Promise<[code: number | string, output: string]> => {
+    if (code !== undefined) await writeFile(join(folder, 'hush.code'), code);
+    const program = new Program(process.execPath, [join(folder, 'hush.cjs'), '--version'], { environment: { NODE_OPTIONS: '' } });
+    return [await program.ended, program.output];
+  };
+
+  test('is taken by the Node that built it, and by no other', async () => {
+    const bytes = await readFile(join(dist, 'hush.code'));
+    const [platform, arch, version, compiled] = bytes.toString('latin1', 0, 64).split(' ');
+    expect([platform, arch, version]).toEqual([process.platform, process.arch, expect.stringMatching(/^v\d/)]);
+    const end = 64 + Number(compiled);
+    // Without the flags of this process, which are not those of hush.
+    const program = new Program(process.execPath, ['-e', `
+      const code = require('node:fs').readFileSync(process.argv[1]);
+      console.log(new (require('node:vm').Script)(code.toString('latin1', ${end}), { filename: 'hush.code', cachedData: code.subarray(64, ${end}) }).cachedDataRejected);
+    `, join(dist, 'hush.code')], { environment: { NODE_OPTIONS: '' } });
+    await program.ended;
+    expect(program.output).toBe(String(version !== process.version));
+  });
+
+  test('is not looked at by another: whatever it is, hush starts', async () => {
+    const bytes = await readFile(join(dist, 'hush.code'));
+    const end = 64 + Number(bytes.toString('latin1', 0, 64).split(' ')[3]);
+    bytes.write(bytes.toString('latin1', 0, 64).replace(` ${process.arch} `, ` ${'z'.repeat(process.arch.length)} `), 'latin1');
+    bytes.fill(0xee, 64, end);
+    expect(await start(bytes)).toEqual([0, expect.stringMatching(/^hush \d/)]);
+  });
+
+  test('and the program are one file: one that is missing or cut is said in a line', async () => {
+    const bytes = await readFile(join(dist, 'hush.code'));
+    for (const code of [undefined, Buffer.alloc(0), bytes.subarray(0, 70), bytes.subarray(0, -1)]) {
+      expect(await start(code)).toEqual([70, expect.stringMatching(/^hush: \S+hush\.code is missing or not whole; install hush again$/)]);
+    }
   });
 });

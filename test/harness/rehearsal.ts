@@ -1,6 +1,6 @@
 /**
  * What every account goes through, so that V8 has compiled it: two of them log in, show their contacts, become secure and write to each other.
- * `rehearsal.ts PROGRAM`: lets this build of hush do it, and ends it in order. Needs nothing of Debian but dbus-daemon.
+ * `rehearsal.ts PROGRAM`: lets this build of hush do it, and ends it in order. Needs a dbus-daemon and setpriv, and nothing else that Node has not.
  */
 import { hushBusName, hushService } from './hush.ts';
 import { WireElement } from './lenient-xml.ts';
@@ -99,9 +99,13 @@ try {
   };
   await Promise.all([served, used()]);
 } finally {
+  // A program that has died of itself owns no name, and says why in its own words.
   const pid = await bus.pidOf(hushBusName);
-  process.kill(pid, 'SIGTERM');
-  await ended(pid);
+  if (pid !== 0) {
+    process.kill(pid, 'SIGTERM');
+    await ended(pid);
+  }
+  process.stderr.write(await bus.log('hush'));
   await bus.stop();
   await server.close();
 }

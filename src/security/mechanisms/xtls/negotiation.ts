@@ -109,9 +109,8 @@ export class Negotiation implements JingleListener {
     if (this.#isOver || session.state !== 'pending') return;
     const own = ownSide(mode, offer.profile !== undefined, identity);
     const ours = answerTo(offer, own.security);
-    this.#isAgreed = true;
     // First, for the peer may open the bytestream as soon as it has the accept.
-    this.#handlers.agreed({ ...own, role: 'responder', ours, theirs: offer, jingleSid: session.sid });
+    this.#agree({ ...own, role: 'responder', ours, theirs: offer, jingleSid: session.sid });
     session.accept([writeContent(ours)]);
   }
 
@@ -119,9 +118,20 @@ export class Negotiation implements JingleListener {
     const own = this.#offered;
     if (own === undefined || this.#session === undefined) throw new InvariantError('what was accepted was offered');
     const theirs = readAccept(jingle, own.content);
+    if (isRefused(theirs)) {
+      this.#isAgreed = true;
+      this.#handlers.failed(new HushError('encryption-error', theirs.message), theirs.reason);
+    } else {
+      this.#agree({ ...own, role: 'initiator', ours: own.content, theirs, jingleSid: this.#session.sid });
+    }
+  }
+
+  /** What led there is not needed again, and may hold a throw-away key. */
+  #agree(agreed: Agreed): void {
     this.#isAgreed = true;
-    if (isRefused(theirs)) this.#handlers.failed(new HushError('encryption-error', theirs.message), theirs.reason);
-    else this.#handlers.agreed({ ...own, role: 'initiator', ours: own.content, theirs, jingleSid: this.#session.sid });
+    this.#offered = undefined;
+    this.#received = undefined;
+    this.#handlers.agreed(agreed);
   }
 
   terminated(reason: Reason | ''): void {

@@ -358,6 +358,8 @@ export class XtlsSession implements Session {
     this.#inner?.stop();
     this.#carriage?.destroy();
     this.#liveness.stop();
+    this.#agreed = undefined;
+    this.#shown = undefined;
     this.#negotiation.end(jingle);
     this.#verification?.end();
     this.#enter(from === 'secure' || from === 'closing' ? 'end' : 'fail');
