@@ -70,7 +70,8 @@ describe('what was compiled when it was built', () => {
     const bytes = await readFile(join(dist, 'hush.code'));
     const end = 64 + Number(bytes.toString('latin1', 0, 64).split(' ')[3]);
     bytes.write(bytes.toString('latin1', 0, 64).replace(` ${process.arch} `, ` ${'z'.repeat(process.arch.length)} `), 'latin1');
-    bytes.fill(0xee, 64, end);
+    // All but what V8 looks at: where the code is taken, this ends the process.
+    bytes.fill(0xee, 64 + 64, end);
     expect(await start(bytes)).toEqual([0, expect.stringMatching(/^hush \d/)]);
   });
 
